@@ -1,0 +1,61 @@
+# `make lab` to learn, `make test` to check; `make help` lists the rest.
+SHELL  := bash
+PYTHON ?= python3
+VENV   ?= .venv
+LAB_FLAGS ?=
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+READY := $(VENV)/.ready
+# Jupyter refuses to start for root, as in most containers, unless it is told to.
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+
+export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.PHONY: help lab test test-latest check nbs-test py-test readme hooks clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+$(READY): settings.ini setup.py pyproject.toml
+	@$(PYTHON) -c "import sys; v = sys.version_info; v < (3, 11) and sys.exit(f'Python 3.11 or later is needed, this is {v[0]}.{v[1]}: try make PYTHON=python3.12')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+lab: $(READY) ## open the first chapter in JupyterLab (LAB_FLAGS=--no-browser to only serve it)
+	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) nbs/00_data.ipynb
+
+test: check nbs-test py-test ## check everything: notebooks, library, README, style, types
+
+check: $(READY)
+	$(BIN)/python tools/in_sync.py
+	$(BIN)/ruff check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+nbs-test: $(READY)
+	$(BIN)/nbdev_test --n_workers 2 --timing
+	@echo "$$(ls nbs/*.ipynb | wc -l) notebooks ran"
+
+py-test: $(READY)
+	$(BIN)/pytest -q
+
+test-latest: ## the notebooks and the library with the newest fastai, in an environment of its own
+	$(PYTHON) -m venv .venv-latest
+	.venv-latest/bin/python -m pip install --quiet --upgrade . pytest
+	.venv-latest/bin/pip list 2>/dev/null | grep -E '^(fastai|fastcore|torch|fastbook) '
+	cd nbs && ../.venv-latest/bin/jupyter execute *.ipynb
+	.venv-latest/bin/pytest -q tests/test_data.py tests/test_learner.py tests/test_library.py
+
+readme: $(READY) ## make README.md from nbs/index.ipynb
+	$(BIN)/python tools/readme.py
+
+hooks: $(READY) ## for contributors: nbdev's git hooks, which merge notebooks cell by cell
+	$(BIN)/nbdev_install_hooks
+
+clean: ## remove what was built (keeps the environment)
+	rm -rf _docs _proc build dist .pytest_cache .ruff_cache

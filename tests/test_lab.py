@@ -1,0 +1,117 @@
+"Each chapter as a student meets it: opened in JupyterLab, in a real browser, and run with Run All."
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted(p.name for p in (ROOT/'nbs').glob('*.ipynb'))
+SECONDS = 60   # that the server may take to start
+
+READY = """() => {
+    const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+DONE = """() => {
+    const widget = window.jupyterapp.shell.currentWidget;
+    const code = [...widget.content.model.cells].filter(c => c.type === 'code' && c.sharedModel.source.trim());
+    const failed = code.some(c => c.toJSON().outputs.some(o => o.output_type === 'error'));
+    return failed || (code.every(c => c.executionCount) && widget.sessionContext.session.kernel.status === 'idle');
+}"""
+OUTPUTS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
+    .filter(c => c.type === 'code').map(c => [c.sharedModel.source, c.toJSON().outputs])"""
+
+
+@pytest.fixture(scope='module')
+def lab(tmp_path_factory):
+    "The address of a JupyterLab, set up as `make lab` does, that serves a copy of the project"
+    copy = tmp_path_factory.mktemp('lab')/'project'
+    skip = shutil.ignore_patterns('.git', '.venv*', '_docs', '_proc', '.ipynb_checkpoints', '*cache*')
+    shutil.copytree(ROOT, copy, ignore=skip)
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    command = [sys.executable, '-m', 'jupyterlab', '--no-browser', '--allow-root', f'--port={port}',
+               '--ServerApp.port_retries=0', '--IdentityProvider.token=', '--LabApp.expose_app_in_browser=True',
+               'nbs/00_data.ipynb']
+    env = os.environ | {'JUPYTER_CONFIG_PATH': str(copy/'jupyter'), 'JUPYTERLAB_WORKSPACES_DIR': str(copy/'spaces')}
+    with (copy/'lab.log').open('w') as log:
+        server = subprocess.Popen(command, cwd=copy, env=env, stdout=log, stderr=log)
+    address = f'http://127.0.0.1:{port}/lab'
+    try:
+        for _ in range(SECONDS):
+            try: urllib.request.urlopen(address, timeout=5).close()
+            except (urllib.error.URLError, ConnectionError, TimeoutError): time.sleep(1)
+            else: break
+        else: pytest.fail(f'JupyterLab did not start:\n{(copy/"lab.log").read_text()[-3000:]}')
+        yield address
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try: server.wait(30)
+        except subprocess.TimeoutExpired: server.kill()
+
+
+@pytest.fixture(scope='module')
+def context(browser, lab):
+    "A browser context that reaches the server and nothing else; `refused` lists what else was asked for"
+    context = browser.new_context(viewport={'width': 1280, 'height': 900})
+    context.refused = []
+
+    def route(request):
+        if request.request.url.startswith((lab.removesuffix('/lab'), 'data:', 'blob:')): return request.continue_()
+        context.refused.append(request.request.url)
+        request.abort()
+    context.route('**/*', route)
+    yield context
+    context.close()
+
+
+def open_notebook(context, lab, name):
+    "A page with notebook `name` open and its kernel connected and idle"
+    page = context.new_page()
+    page.goto(f'{lab}/tree/{name}?reset')
+    page.wait_for_function(READY, timeout=120_000)
+    return page
+
+
+def close(page):
+    "Shut the page's kernel down, so that kernels don't pile up"
+    page.evaluate('() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()')
+    page.close()
+
+
+@pytest.mark.parametrize('name', NOTEBOOKS)
+def test_run_all(context, lab, name):
+    page = open_notebook(context, lab, name)
+    page.get_by_role('menuitem', name='Run', exact=True).click()
+    page.get_by_role('menuitem', name='Run All Cells', exact=True).click()
+    page.wait_for_function(DONE, timeout=240_000)
+    cells = page.evaluate(OUTPUTS)
+    errors = [(source, out['ename'], out['evalue']) for source, outs in cells for out in outs
+              if out['output_type'] == 'error']
+    assert not errors
+    assert sum(bool(outs) for _, outs in cells) >= (1 if name == 'index.ipynb' else 5)
+    close(page)
+
+
+def test_settings_of_the_lab(context, lab):
+    "No news pop-up, figures of `interact` not blanked, and no request that leaves the machine"
+    page = open_notebook(context, lab, '00_data.ipynb')
+    settings = page.evaluate("""async () => {
+        const get = async id => (await window.jupyterapp.serviceManager.settings.fetch(id)).schema.properties;
+        const news = await get('@jupyterlab/apputils-extension:notification');
+        const kernels = await get('@jupyterlab/apputils-extension:kernels-settings');
+        return {news: news.fetchNews.default, comms: kernels.commsOverSubshells.default};
+    }""")
+    assert settings == {'news': 'false', 'comms': 'disabled'}
+    assert page.get_by_text('Would you like to get notified').count() == 0
+    close(page)
+    assert not context.refused

@@ -1,0 +1,51 @@
+"What the library promises as a package: cheap to import, small, and no developer's tools at run time."
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(p.stem for p in (ROOT/'digit_under_hood').glob('[a-z]*.py'))
+HEAVY = ('fastai', 'fastbook', 'matplotlib', 'pandas', 'IPython', 'ipywidgets', 'fastprogress', 'torchvision')
+
+
+def loaded_by(code):
+    "Names of the top-level modules in `sys.modules` after `code` ran in a fresh interpreter"
+    show = 'import sys; print(" ".join({name.split(".")[0] for name in sys.modules}))'
+    done = subprocess.run([sys.executable, '-c', f'{code}\n{show}'], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.fixture(scope='module')
+def with_torch():
+    return loaded_by('import torch')
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_import_is_cheap(module, with_torch):
+    "A module loads torch and little else; above all not fastai, whose import takes seconds"
+    extra = loaded_by(f'from digit_under_hood.{module} import *') - with_torch
+    assert not extra & set(HEAVY)
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_import_without_nbdev(module):
+    "Those who only use the library need none of the `dev` extra"
+    loaded_by('import sys; sys.modules["nbdev"] = sys.modules["execnb"] = None\n'
+              f'from digit_under_hood.{module} import *')
+
+
+def lines(module):
+    "Number of lines that are not blank"
+    return sum(bool(line.strip()) for line in (ROOT/f'digit_under_hood/{module}.py').open(encoding='utf-8'))
+
+
+@pytest.mark.parametrize('module', MODULES)
+def test_module_is_small(module):
+    assert lines(module) <= (230 if module == 'learner' else 160)
+
+
+def test_library_is_small():
+    assert sum(map(lines, MODULES)) <= 950

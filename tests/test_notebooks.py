@@ -1,0 +1,139 @@
+"What every chapter keeps to, so that a student meets the same course from the first page to the last."
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))
+chapters = pytest.mark.parametrize('path', CHAPTERS, ids=lambda p: p.stem)
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == 'code']
+
+
+def directives(cell):
+    return dict(re.findall(r'^#\|\s*([\w-]+)(?::\s*(.*))?$', cell.source, re.M))
+
+
+def tree(cell):
+    "The cell's code as a syntax tree (cells with magics have none)"
+    try: return ast.parse(cell.source)
+    except SyntaxError: return ast.parse('')
+
+
+def names(node):
+    "Every name and attribute that `node` mentions"
+    return ({n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            | {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)})
+
+
+def is_export(cell):
+    return bool({'export', 'exports'} & directives(cell).keys())
+
+
+def exported(cell):
+    "Public functions and classes that an export cell defines"
+    if not is_export(cell): return []
+    return [node for node in tree(cell).body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith('_')]
+
+
+def is_assertion(node):
+    if isinstance(node, ast.Assert): return True
+    return (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            and (node.func.id.startswith('test_') or node.func.id == 'check_gradients'))
+
+
+def assertions(cells):
+    "The assertions of cells that are not exported: `assert` and fastcore's `test_*`"
+    return [node for cell in cells if not is_export(cell) for node in ast.walk(tree(cell)) if is_assertion(node)]
+
+
+@chapters
+def test_every_export_has_a_demo_and_assertions(path):
+    cells = code_cells(path)
+    checks = assertions(cells)
+    missing = []
+    for i, cell in enumerate(cells):
+        for node in exported(cell):
+            later = cells[i + 1:i + 2]
+            if not any(node.name in names(tree(c)) for c in later): missing.append(f'{node.name}: no demo in the next code cell')
+            found = sum(node.name in names(check) for check in checks)
+            if found < 2: missing.append(f'{node.name}: {found} of 2 assertions')
+    assert not missing
+
+
+@chapters
+def test_every_export_is_documented(path):
+    "One line that starts with a capital, as all docstrings here; a comment for each parameter of a function"
+    bad = []
+    for cell in code_cells(path):
+        for node in exported(cell):
+            doc = ast.get_docstring(node) or ''
+            if not re.match(r'[A-Z`].*\S', doc.split('\n')[0]): bad.append(f'{node.name}: docstring {doc!r}')
+            if isinstance(node, ast.FunctionDef):
+                untold = [a.arg for a in node.args.args + node.args.kwonlyargs if a.annotation is None]
+                if untold: bad.append(f'{node.name}: no annotation for {untold}')
+    assert not bad
+
+
+@chapters
+def test_stored_outputs_are_fit_to_show(path):
+    bad = []
+    for i, cell in enumerate(code_cells(path)):
+        for out in cell.outputs:
+            text = out.get('text', '') + str({k: v for k, v in out.get('data', {}).items() if k.startswith('text')})
+            if out.output_type == 'error': bad.append(f'cell {i}: an error')
+            if out.get('name') == 'stderr': bad.append(f'cell {i}: stderr {text[:80]!r}')
+            if re.search(r'at 0x[0-9a-f]{6,}|/home/|/root/|/Users/|/work/|/tmp/', text): bad.append(f'cell {i}: {text[:80]!r}')
+            if 'image/png' in out.get('data', {}) and not directives(cell).get('fig-alt'): bad.append(f'cell {i}: no fig-alt')
+    assert not bad
+
+
+@chapters
+def test_outputs_are_stored(path):
+    "Somebody who reads without a kernel sees what the cells print and draw"
+    assert sum(bool(cell.outputs) for cell in code_cells(path)) >= 5
+
+
+@chapters
+def test_cells_are_short(path):
+    sizes = sorted(len([line for line in cell.source.split('\n') if line.strip() and not line.startswith('#|')])
+                   for cell in code_cells(path) if not {'hide'} & directives(cell).keys())
+    assert sizes[-1] <= 25
+    assert sizes[len(sizes)//2] <= 5
+
+
+@chapters
+def test_shape_of_a_chapter(path):
+    source = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == 'markdown']
+    assert re.match(r'# .+\n+> .+', source[0])
+    headings = re.findall(r'^## (.+)$', '\n'.join(source), re.M)
+    assert headings[-3:] == ['What we know now', 'Your turn', 'Questions']
+    text = '\n'.join(source)
+    assert not re.search(r'@fig-|@eq-|^:::|\\begin\{align\}', text, re.M)
+
+
+@chapters
+def test_size(path):
+    assert path.stat().st_size < 500_000
+
+
+@chapters
+def test_imports_only_earlier_chapters(path):
+    order = [p.stem[3:] for p in CHAPTERS]
+    used = {m for cell in code_cells(path) for m in re.findall(r'digit_under_hood\.(\w+) import', cell.source)}
+    assert used <= set(order[:order.index(path.stem[3:])])
+
+
+def test_all_37_questions():
+    "The questionnaire, each question once, in the chapter that teaches it"
+    found = []
+    for path in CHAPTERS:
+        text = '\n'.join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == 'markdown')
+        found += map(int, re.findall(r'^\*\*(\d+)[.:]', text.partition('## Questions')[2], re.M))
+    assert sorted(found) == list(range(1, 38))

@@ -1,0 +1,58 @@
+"""Make README.md from nbs/index.ipynb, without Quarto.
+
+nbconvert writes the Markdown. The pictures of the notebook go to nbs/index_files, and links are
+rewritten to start from the top of the repository, so that both show on a code host.
+"""
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+from nbconvert import MarkdownExporter
+
+ROOT = Path(__file__).parents[1]
+NBS = ROOT/'nbs'
+PICTURES = 'nbs/index_files'
+NOTE = '<!-- Made from nbs/index.ipynb by `make readme`. Change it there. -->\n\n'
+
+
+def directives(cell):
+    "The `#| name: value` lines at the top of a code cell, as a dict"
+    found = re.findall(r'^#\|\s*([\w-]+)(?::\s*(.*))?$', cell.source, re.M) if cell.cell_type == 'code' else []
+    return {name: value.strip() for name, value in found}
+
+
+def visible(cell):
+    "`cell` as a reader sees it: no source where it is not echoed, no directives"
+    flags = directives(cell)
+    if flags.get('echo') == 'false': cell.source = ''
+    cell.source = re.sub(r'^#\|.*\n?', '', cell.source, flags=re.M) if cell.cell_type == 'code' else cell.source
+    cell.metadata['alt'] = flags.get('fig-alt', '')
+    return cell
+
+
+def render():
+    "The text of README.md, and its pictures as a dict of path and bytes"
+    nb = nbformat.read(NBS/'index.ipynb', 4)
+    nb.cells = [visible(cell) for cell in nb.cells if 'hide' not in directives(cell)]
+    text, resources = MarkdownExporter().from_notebook_node(
+        nb, {'output_files_dir': PICTURES, 'unique_key': 'index'})
+    for i, cell in enumerate(nb.cells):
+        text = re.sub(rf'!\[png\]\(({PICTURES}/index_{i}_\d+\.png)\)', rf'![{cell.metadata["alt"]}](\1)', text)
+    text = re.sub(r'```python\n\s*```\n', '', text)                      # sources that are not echoed
+    text = re.sub(rf'\]\((?!https?:|#|{PICTURES}/)', '](nbs/', text)      # links start from the top
+    text = text.replace('](nbs/../', '](')
+    return NOTE + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n', resources['outputs']
+
+
+def write():
+    "Write README.md and its pictures"
+    text, pictures = render()
+    shutil.rmtree(ROOT/PICTURES, ignore_errors=True)
+    for path, data in pictures.items():
+        (ROOT/path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT/path).write_bytes(data)
+    (ROOT/'README.md').write_text(text, encoding='utf-8', newline='\n')
+
+
+if __name__ == '__main__': write()
