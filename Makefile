@@ -15,7 +15,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help lab test test-latest check nbs-test py-test readme hooks clean
+.PHONY: help setup lab test test-latest check nbs-test py-test readme hooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,6 +26,8 @@ $(READY): settings.ini setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	@touch $@
+
+setup: $(READY) ## install only, into .venv
 
 lab: $(READY) ## open the first chapter in JupyterLab (LAB_FLAGS=--no-browser to only serve it)
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) nbs/00_data.ipynb
