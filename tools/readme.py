@@ -34,14 +34,16 @@ def visible(cell):
 def render():
     "The text of README.md, and its pictures as a dict of path and bytes"
     nb = nbformat.read(NBS/'index.ipynb', 4)
+    nb.metadata['language_info'] = {'name': 'python'}
     nb.cells = [visible(cell) for cell in nb.cells if 'hide' not in directives(cell)]
     text, resources = MarkdownExporter().from_notebook_node(
         nb, {'output_files_dir': PICTURES, 'unique_key': 'index'})
     for i, cell in enumerate(nb.cells):
         text = re.sub(rf'!\[png\]\(({PICTURES}/index_{i}_\d+\.png)\)', rf'![{cell.metadata["alt"]}](\1)', text)
-    text = re.sub(r'```python\n\s*```\n', '', text)                      # sources that are not echoed
+    text = re.sub(r'```(python)?\n\s*```\n', '', text)                  # sources that are not echoed
     text = re.sub(rf'\]\((?!https?:|#|{PICTURES}/)', '](nbs/', text)      # links start from the top
     text = text.replace('](nbs/../', '](')
+    text = re.sub(r'[ \t]+$', '', text, flags=re.M)
     return NOTE + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n', resources['outputs']
 
 
