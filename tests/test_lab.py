@@ -22,9 +22,11 @@ READY = """() => {
 }"""
 DONE = """() => {
     const widget = window.jupyterapp.shell.currentWidget;
-    const code = [...widget.content.model.cells].filter(c => c.type === 'code' && c.sharedModel.source.trim());
+    const cells = [...widget.content.model.cells];
+    const code = cells.filter(c => c.type === 'code' && c.sharedModel.source.trim());
     const failed = code.some(c => c.toJSON().outputs.some(o => o.output_type === 'error'));
-    return failed || (code.every(c => c.executionCount) && widget.sessionContext.session.kernel.status === 'idle');
+    const idle = widget.sessionContext.session.kernel.status === 'idle';
+    return failed || (idle && code.every(c => c.executionCount));
 }"""
 OUTPUTS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
     .filter(c => c.type === 'code').map(c => [c.sharedModel.source, c.toJSON().outputs])"""
@@ -34,15 +36,16 @@ OUTPUTS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells
 def lab(tmp_path_factory):
     "The address of a JupyterLab, set up as `make lab` does, that serves a copy of the project"
     copy = tmp_path_factory.mktemp('lab')/'project'
-    skip = shutil.ignore_patterns('.git', '.venv*', '_docs', '_proc', '.ipynb_checkpoints', '*cache*')
-    shutil.copytree(ROOT, copy, ignore=skip)
+    skip = ('.git', '.venv*', '_docs', '_proc', '.ipynb_checkpoints', '*cache*')
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*skip))
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
     command = [sys.executable, '-m', 'jupyterlab', '--no-browser', '--allow-root', f'--port={port}',
-               '--ServerApp.port_retries=0', '--IdentityProvider.token=', '--LabApp.expose_app_in_browser=True',
-               'nbs/00_data.ipynb']
-    env = os.environ | {'JUPYTER_CONFIG_PATH': str(copy/'jupyter'), 'JUPYTERLAB_WORKSPACES_DIR': str(copy/'spaces')}
+               '--ServerApp.port_retries=0', '--IdentityProvider.token=',
+               '--LabApp.expose_app_in_browser=True', 'nbs/00_data.ipynb']
+    env = os.environ | {'JUPYTER_CONFIG_PATH': str(copy/'jupyter'),
+                        'JUPYTERLAB_WORKSPACES_DIR': str(copy/'spaces')}
     with (copy/'lab.log').open('w') as log:
         server = subprocess.Popen(command, cwd=copy, env=env, stdout=log, stderr=log)
     address = f'http://127.0.0.1:{port}/lab'
@@ -61,13 +64,14 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def context(browser, lab):
-    "A browser context that reaches the server and nothing else; `refused` lists what else was asked for"
+    "A browser context that reaches the server only; `refused` lists what else was asked for"
     context = browser.new_context(viewport={'width': 1280, 'height': 900})
     context.refused = []
 
     def route(request):
-        if request.request.url.startswith((lab.removesuffix('/lab'), 'data:', 'blob:')): return request.continue_()
-        context.refused.append(request.request.url)
+        url = request.request.url
+        if url.startswith((lab.removesuffix('/lab'), 'data:', 'blob:')): return request.continue_()
+        context.refused.append(url)
         request.abort()
     context.route('**/*', route)
     yield context
@@ -106,7 +110,8 @@ def test_settings_of_the_lab(context, lab):
     "No news pop-up, figures of `interact` not blanked, and no request that leaves the machine"
     page = open_notebook(context, lab, '00_data.ipynb')
     settings = page.evaluate("""async () => {
-        const get = async id => (await window.jupyterapp.serviceManager.settings.fetch(id)).schema.properties;
+        const {settings} = window.jupyterapp.serviceManager;
+        const get = async id => (await settings.fetch(id)).schema.properties;
         const news = await get('@jupyterlab/apputils-extension:notification');
         const kernels = await get('@jupyterlab/apputils-extension:kernels-settings');
         return {news: news.fetchNews.default, comms: kernels.commsOverSubshells.default};

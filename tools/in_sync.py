@@ -1,6 +1,6 @@
 """Fail when what is generated differs from its source.
 
-Cleans the notebooks, exports the library and makes README.md again; whatever changes was out of date.
+Cleans the notebooks, exports the library and makes README.md again; what changes was out of date.
 On a fresh clone this is `git diff --exit-code` after the three commands; it also works with changes
 that are not committed yet, since it compares the files before and after.
 """
@@ -28,8 +28,9 @@ if __name__ == '__main__':
     nbdev_export()
     readme.write()
     after = snapshot()
-    stale = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    names = before.keys() | after.keys()
+    stale = sorted(name for name in names if before.get(name) != after.get(name))
     if stale:
         subprocess.run(['git', '--no-pager', 'diff', '--stat', '--', *stale], cwd=ROOT)
-        sys.exit('Out of date, now made again; look at the change and commit it: ' + ', '.join(stale))
+        sys.exit('Out of date, now made again; look, and commit it: ' + ', '.join(stale))
     print(f'In sync: {sum(n.endswith(".ipynb") for n in after)} notebooks, library and README')

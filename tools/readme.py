@@ -18,7 +18,8 @@ NOTE = '<!-- Made from nbs/index.ipynb by `make readme`. Change it there. -->\n\
 
 def directives(cell):
     "The `#| name: value` lines at the top of a code cell, as a dict"
-    found = re.findall(r'^#\|\s*([\w-]+)(?::\s*(.*))?$', cell.source, re.M) if cell.cell_type == 'code' else []
+    if cell.cell_type != 'code': return {}
+    found = re.findall(r'^#\|\s*([\w-]+)(?::\s*(.*))?$', cell.source, re.M)
     return {name: value.strip() for name, value in found}
 
 
@@ -26,7 +27,7 @@ def visible(cell):
     "`cell` as a reader sees it: no source where it is not echoed, no directives"
     flags = directives(cell)
     if flags.get('echo') == 'false': cell.source = ''
-    cell.source = re.sub(r'^#\|.*\n?', '', cell.source, flags=re.M) if cell.cell_type == 'code' else cell.source
+    if flags: cell.source = re.sub(r'^#\|.*\n?', '', cell.source, flags=re.M)
     cell.metadata['alt'] = flags.get('fig-alt', '')
     return cell
 
@@ -39,10 +40,11 @@ def render():
     text, resources = MarkdownExporter().from_notebook_node(
         nb, {'output_files_dir': PICTURES, 'unique_key': 'index'})
     for i, cell in enumerate(nb.cells):
-        text = re.sub(rf'!\[png\]\(({PICTURES}/index_{i}_\d+\.png)\)', rf'![{cell.metadata["alt"]}](\1)', text)
-    text = re.sub(r'```(python)?\n\s*```\n', '', text)                  # sources that are not echoed
-    text = re.sub(rf'\]\((?!https?:|#|{PICTURES}/)', '](nbs/', text)      # links start from the top
-    text = text.replace('](nbs/../', '](')
+        picture = rf'!\[png\]\(({PICTURES}/index_{i}_\d+\.png)\)'
+        text = re.sub(picture, rf'![{cell.metadata["alt"]}](\1)', text)
+    text = re.sub(r'```(python)?\n\s*```\n', '', text)   # sources that are not echoed
+    text = re.sub(rf'\]\((?!https?:|#|{PICTURES}/)', '](nbs/', text)
+    text = text.replace('](nbs/../', '](')                # links start from the top
     text = re.sub(r'[ \t]+$', '', text, flags=re.M)
     return NOTE + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n', resources['outputs']
 
