@@ -77,7 +77,7 @@ def test_every_export_has_a_demo_and_assertions(path):
 
 @chapters
 def test_every_export_is_documented(path):
-    "A docstring that starts with a capital, as all do here, and a type or a comment for each parameter"
+    "A docstring that starts with a capital, as all do, and each parameter's type or a comment"
     bad = []
     for cell in code_cells(path):
         for node in exported(cell):
@@ -86,7 +86,8 @@ def test_every_export_is_documented(path):
             if isinstance(node, ast.FunctionDef):
                 arguments = node.args.args + node.args.kwonlyargs
                 lines = cell.source.split('\n')
-                untold = [a.arg for a in arguments if not a.annotation and '#' not in lines[a.lineno-1]]
+                untold = [arg.arg for arg in arguments
+                          if not arg.annotation and '#' not in lines[arg.lineno - 1]]
                 if untold: bad.append(f'{node.name}: no annotation for {untold}')
     assert not bad
 
