@@ -40,7 +40,7 @@ check: $(READY)
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 nbs-test: $(READY)
-	$(BIN)/nbdev_test --n_workers 2 --timing
+	OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2 --timing
 	@echo "$$(ls nbs/*.ipynb | wc -l) notebooks ran"
 
 py-test: $(READY)
