@@ -55,22 +55,21 @@ def is_assertion(node):
             and (node.func.id.startswith('test_') or node.func.id == 'check_gradients'))
 
 
-def assertions(cells):
-    "The assertions of cells that are not exported: `assert` and fastcore's `test_*`"
-    nodes = (node for cell in cells if not is_export(cell) for node in ast.walk(tree(cell)))
-    return [node for node in nodes if is_assertion(node)]
+def assertions(name, cells):
+    "How many assertions there are in the cells, exported ones left out, that use `name`"
+    users = [tree(cell) for cell in cells if not is_export(cell) and name in names(tree(cell))]
+    return sum(is_assertion(node) for user in users for node in ast.walk(user))
 
 
 @chapters
 def test_every_export_has_a_demo_and_assertions(path):
     cells = code_cells(path)
-    checks = assertions(cells)
     missing = []
     for i, cell in enumerate(cells):
         for node in exported(cell):
             if not any(node.name in names(tree(demo)) for demo in cells[i + 1:i + 2]):
                 missing.append(f'{node.name}: no demo in the next code cell')
-            found = sum(node.name in names(check) for check in checks)
+            found = assertions(node.name, cells)
             if found < 2: missing.append(f'{node.name}: {found} of 2 assertions')
     assert not missing
 
