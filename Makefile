@@ -15,7 +15,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help setup lab test test-latest check nbs-test py-test readme hooks clean
+.PHONY: help setup lab test test-latest check nbs-test py-test readme shrink hooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -55,6 +55,9 @@ test-latest: ## the notebooks and the library with the newest fastai, in an envi
 
 readme: $(READY) ## make README.md from nbs/index.ipynb
 	$(BIN)/python tools/readme.py
+
+shrink: $(READY) ## shrink the pictures stored in the notebooks, after running them
+	$(BIN)/python tools/shrink.py
 
 hooks: $(READY) ## for contributors: nbdev's git hooks, which merge notebooks cell by cell
 	$(BIN)/nbdev_install_hooks
