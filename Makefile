@@ -15,7 +15,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help setup lab test test-latest check nbs-test py-test readme shrink hooks clean
+.PHONY: help setup lab test test-latest check nbs-test py-test docs docs-serve bench readme shrink hooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -52,6 +52,15 @@ test-latest: ## the notebooks and the library with the newest fastai, in an envi
 	.venv-latest/bin/pip list 2>/dev/null | grep -E '^(fastai|fastcore|torch|fastbook) '
 	cd nbs && ../.venv-latest/bin/jupyter execute *.ipynb
 	.venv-latest/bin/pytest -q tests/test_data.py tests/test_learner.py tests/test_library.py
+
+docs: $(READY) ## build the site into _docs, with Quarto where it is installed, else with smalldocs
+	$(BIN)/python tools/docs.py build
+
+docs-serve: docs ## build the site and serve it
+	$(BIN)/python tools/docs.py serve
+
+bench: $(READY) ## measure speed and memory against fastai and bare torch (takes minutes)
+	$(BIN)/python tools/bench.py
 
 readme: $(READY) ## make README.md from nbs/index.ipynb
 	$(BIN)/python tools/readme.py
