@@ -3,7 +3,8 @@ c = get_config()  # noqa: F821
 
 
 def clean_on_save(**kwargs):
-    try: from nbdev.clean import clean_jupyter
+    try:
+        from nbdev.clean import clean_jupyter
     except ModuleNotFoundError: return
     clean_jupyter(**kwargs)
 

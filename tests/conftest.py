@@ -1,4 +1,5 @@
 "What the tests share: one Chromium for all tests of pages."
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ import pytest
 
 FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
          '--disable-component-update']
-NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'msedge']
+NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
 
 
 def missing(what: str) -> None:
@@ -25,10 +26,11 @@ def chromium_path(bundled: str) -> str | None:
 
 @pytest.fixture(scope='session')
 def browser() -> Iterator:
-    """A Chromium (a Playwright `Browser`, sync API); make pages with `browser.new_context().new_page()`.
+    """A Chromium: Playwright's `Browser`, sync API; `browser.new_context().new_page()` makes pages.
 
-    Its event loop stays in the main thread: code that calls `asyncio.run` goes in another thread or process."""
-    sync_api = pytest.importorskip('playwright.sync_api')
+    Its event loop stays in the main thread: code that calls `asyncio.run` needs another thread."""
+    if not importlib.util.find_spec('playwright'): missing('playwright')
+    sync_api = importlib.import_module('playwright.sync_api')
     with sync_api.sync_playwright() as playwright:
         path = chromium_path(playwright.chromium.executable_path)
         if path is None: missing('Chromium (on the PATH, or its path in CHROMIUM)')

@@ -1,4 +1,5 @@
 "What the library promises as a package: cheap to import, small, no developer's tools."
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,15 +39,15 @@ def test_import_without_nbdev(module):
 
 
 def lines(module):
-    "Number of lines that are not blank"
+    "Number of lines of code: those that are neither blank nor a comment"
     text = (ROOT/f'digit_under_hood/{module}.py').read_text(encoding='utf-8')
-    return sum(bool(line.strip()) for line in text.splitlines())
+    return len(re.findall(r'^\s*[^\s#]', text, re.M))
 
 
 @pytest.mark.parametrize('module', MODULES)
 def test_module_is_small(module):
-    assert lines(module) <= (230 if module == 'learner' else 160)
+    assert lines(module) <= (270 if module == 'learner' else 150)
 
 
 def test_library_is_small():
-    assert sum(map(lines, MODULES)) <= 950
+    assert sum(map(lines, MODULES)) <= 1050

@@ -1,0 +1,499 @@
+"""The docs site as a reader meets it: built, served on this machine, opened in a real browser.
+
+No request leaves the machine. The tests look at roles, texts and behaviour, not at a renderer's
+markup, so they hold for the site whether Quarto or smalldocs has rendered it.
+"""
+import ast
+import gzip
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from configparser import ConfigParser
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOOLS = ROOT/'tools'
+sys.path.insert(0, str(TOOLS))
+import docs  # noqa: E402
+
+CFG = ConfigParser()
+CFG.read(ROOT/'settings.ini', encoding='utf-8')
+REPO = '{user}/{repo}'.format_map(CFG['DEFAULT'])
+BASE = f'{CFG["DEFAULT"]["doc_baseurl"]}/'   # where the published site lies on its host
+WEIGHT = 700_000              # bytes a page may weigh, gzipped, with all that it loads
+AXE = (Path(__file__).parent/'vendor'/'axe.min.js').read_text(encoding='utf-8')
+WIDE, PHONE = {'width': 1280, 'height': 900}, {'width': 390, 'height': 844}
+
+
+def build() -> str:
+    "Build the site; what the build printed"
+    command = [sys.executable, str(TOOLS/'docs.py'), 'build']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope='module')
+def built() -> str: return build()
+
+
+@pytest.fixture(scope='module')
+def site(built) -> Iterator[str]:
+    "The address of the site, served under the path that it is published at"
+    with ThreadingHTTPServer(('127.0.0.1', 0), docs.handler(ROOT/'_docs', BASE)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}{BASE}'
+        server.shutdown()
+
+
+@pytest.fixture
+def reader(browser, site) -> Iterator[Callable[..., Any]]:
+    "Opens a page in a browser of its own that reaches nothing but the site; else the test fails"
+    refused: list[str] = []
+    errors: list[str] = []
+    contexts = []
+
+    def gate(route):
+        if route.request.url.startswith(site): return route.continue_()
+        refused.append(route.request.url)
+        return route.abort()
+
+    def new(path: str = 'index.html', **options):
+        context = browser.new_context(**{'viewport': WIDE, **options})
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        context.route('**/*', gate)
+        page = context.new_page()
+        page.on('pageerror', lambda error: errors.append(str(error)))
+        page.goto(site + path)
+        return page
+
+    yield new
+    for context in contexts: context.close()
+    assert refused == []
+    assert errors == []
+
+
+def names() -> list[str]:
+    "The built pages"
+    return sorted(path.name for path in (ROOT/'_docs').glob('*.html'))
+
+
+def chapters() -> list[Path]:
+    "The notebooks that are chapters, in order"
+    return sorted((ROOT/'nbs').glob('[0-9]*.ipynb'))
+
+
+def page_of(notebook: Path) -> str: return re.sub(r'^\d+_', '', notebook.stem) + '.html'
+
+
+def course(page): return page.get_by_role('navigation', name='Course')
+
+
+def onward(page): return page.get_by_role('navigation', name='Previous and next chapter')
+
+
+# The build
+
+def test_build_names_its_renderer(built):
+    m = re.search(r'(Quarto|smalldocs) [\d.]+ rendered (\d+) pages', built)
+    assert m and int(m[2]) == len(names()) >= len(chapters()) + 4
+    assert m[1] in (ROOT/'_docs'/'index.html').read_text(encoding='utf-8')
+
+
+def test_build_processes_only_what_changed(built): assert '(0 of' in build()
+
+
+# Every page
+
+def test_pages_are_whole(reader, site):
+    "Titles, pictures that load and say what they show, a phone's width, weight"
+    page = reader(viewport=PHONE)
+    loaded: dict[str, int] = {}
+    page.on('requestfinished', lambda request: loaded.__setitem__(request.url, 0))
+    for name in names():
+        page.context.clear_cookies()
+        loaded.clear()
+        page.goto(site + name, wait_until='networkidle')
+        heading = page.get_by_role('heading', level=1)
+        assert heading.count() == 1 and heading.inner_text().strip() and page.title(), name
+        assert page.evaluate('document.documentElement.lang') == 'en'
+        pictures = page.evaluate('''[...document.querySelectorAll("main img")].map(
+            i => [i.src, i.complete && i.naturalWidth > 0, i.alt.trim().length])''')
+        for src, there, said in pictures: assert there and said >= 15, f'{name}: {src}'
+        width = page.evaluate('document.documentElement.scrollWidth')
+        assert width <= 390, f'{name} is {width} pixels wide on a phone'
+        assert all(url.startswith(site) for url in loaded), loaded
+        files = {(ROOT/'_docs'/url.removeprefix(site)) for url in loaded}
+        weight = sum(len(gzip.compress(path.read_bytes())) for path in files)
+        assert len(files) > 5 and weight <= WEIGHT, f'{name} weighs {weight} bytes'
+
+
+NARROW = ['color-contrast', 'link-in-text-block', 'button-name', 'link-name',
+          'scrollable-region-focusable', 'aria-hidden-focus']
+
+
+def serious(page, rules: list[str] | None = None) -> list[str]:
+    "What axe finds serious or critical on `page`, with the places"
+    options: dict[str, Any] = {'resultTypes': ['violations']}
+    if rules: options['runOnly'] = {'type': 'rule', 'values': rules}
+    found = page.evaluate('options => axe.run(document, options)', options)['violations']
+    return [f'{v["id"]}: {node["target"]} {node["failureSummary"][:200]}' for v in found
+            if v['impact'] in ('serious', 'critical') for node in v['nodes'][:4]]
+
+
+def test_axe_is_clean_in_light_and_dark(reader, site):
+    page = reader(reduced_motion='reduce')
+    page.add_init_script(AXE)
+    wrong = []
+    for name in names():
+        page.emulate_media(color_scheme='light')
+        page.set_viewport_size(WIDE)
+        page.goto(site + name)
+        page.evaluate('document.querySelectorAll("details").forEach(d => d.open = true)')
+        wrong += [f'{name}, light: {w}' for w in serious(page)]
+        page.emulate_media(color_scheme='dark')   # and what depends on colours or on the width
+        page.set_viewport_size(PHONE)
+        wrong += [f'{name}, dark: {w}' for w in serious(page, NARROW)]
+    assert not wrong, '\n'.join(wrong)
+
+
+def test_axe_is_clean_with_menu_and_search_open(reader):
+    page = reader(viewport=PHONE, color_scheme='dark', reduced_motion='reduce')
+    page.add_init_script(AXE)
+    page.reload()
+    page.get_by_role('button', name='Contents').click()
+    assert course(page).is_visible()
+    assert serious(page) == []
+    page.get_by_role('link', name='Close').click()
+    page.keyboard.press('/')
+    page.get_by_role('combobox').fill('pixel')
+    page.get_by_role('option').first.wait_for()
+    assert serious(page) == []
+
+
+def test_links_resolve(reader, site):
+    "Every link of every page leads to a page, a file or a place on a page that is there"
+    page = reader()
+    links, places = {}, {}
+    for name in names():
+        page.goto(site + name, wait_until='domcontentloaded')
+        links[name] = page.evaluate('[...document.querySelectorAll("a[href]")].map(a => a.href)')
+        places[site + name] = set(page.evaluate(
+            '[...document.querySelectorAll("[id]")].map(e => e.id)'))
+    files = set()
+    for name, targets in links.items():
+        assert len(targets) > 10
+        for target in targets:
+            address, _, place = target.partition('#')
+            if not address.startswith(site): continue
+            if address not in places: files.add(address)
+            else: assert not place or place in places[address], f'{name} -> {target}'
+    for address in files: assert page.request.get(address).ok, address
+    assert any(address.endswith('.ipynb') for address in files)
+
+
+HIDDEN = re.compile(r'^#\|\s*(hide\b|export\s*$|default_exp|(output|include):\s*false)', re.M)
+
+
+def printed(notebook: Path) -> list[str]:
+    "What the cells of `notebook` that a page shows have printed, as stored"
+    outputs = [output for cell in nbformat.read(notebook, 4).cells if cell.cell_type == 'code'
+               if not HIDDEN.search(cell.source) for output in cell.outputs]
+    plain = [output.get('data', {}).get('text/plain', output.get('text', '')) for output in outputs
+             if set(output.get('data', {})) <= {'text/plain'}]   # others come in a richer form
+    return [text for text in plain if text.strip()]
+
+
+def test_stored_outputs_are_what_the_pages_show(reader, site):
+    page = reader()
+    for notebook in chapters():
+        page.goto(site + page_of(notebook))
+        text = page.evaluate('document.querySelector("main").textContent')
+        text, stored = re.sub(r'\s+', '', text), printed(notebook)
+        assert len(stored) >= 5, notebook.name
+        for output in stored:
+            output = re.sub(r'\s+', '', re.sub(r'\x1b\[[0-9;]*m', '', output))
+            assert output in text, f'{notebook.name}: {output[:80]}'
+
+
+# Finding the way
+
+def test_walk_from_home_through_every_chapter(reader, site):
+    page = reader()
+    page.get_by_role('link', name='Start with the first chapter').click()
+    walked = []
+    while True:
+        walked.append(page.url.removeprefix(site))
+        assert course(page).locator('[aria-current=page]').count() == 1
+        if not onward(page).get_by_role('link', name='Next').count(): break
+        onward(page).get_by_role('link', name='Next').click()
+        page.wait_for_load_state('domcontentloaded')
+    assert walked == [page_of(notebook) for notebook in chapters()]
+    onward(page).get_by_role('link', name='Previous').click()
+    page.wait_for_url(site + walked[-2])
+    for name in ('Glossary', 'API reference', 'For teachers', 'About'):
+        course(page).get_by_role('link', name=name).click()
+        assert page.get_by_role('heading', level=1).inner_text() == name
+
+
+def test_home_has_the_road_of_chapters(reader, site):
+    page = reader()
+    steps = page.get_by_role('main').get_by_role('listitem').filter(has_text='min')
+    assert [step.get_by_role('link').get_attribute('href') for step in steps.all()] == [
+        page_of(notebook) for notebook in chapters()]
+
+
+def test_chapter_says_what_a_reader_asks_first(reader, site):
+    page = reader()
+    for i, notebook in enumerate(chapters()):
+        page.goto(site + page_of(notebook), wait_until='domcontentloaded')
+        main = page.get_by_role('main')
+        assert re.search(r'Reading time\s*about \d+ min', main.inner_text())
+        needs = main.get_by_role('term').filter(has_text='What you need first').locator('xpath=..')
+        assert i < 2 or needs.get_by_role('link').count(), notebook.name
+        colab = main.get_by_role('link', name='Open in Colab').get_attribute('href')
+        address = f'{REPO}/blob/gh-pages/notebooks/{notebook.name}'   # deploy.yaml writes it
+        assert colab == f'https://colab.research.google.com/github/{address}'
+        link = main.get_by_role('link', name='Download the notebook')
+        address = link.evaluate('a => a.href')
+        assert address == f'{site}notebooks/{notebook.name}'
+        got = nbformat.reads(page.request.get(address).body().decode(), 4)
+        nbformat.validate(got)
+        assert [c for c in got.cells if c.id != 'install'] == nbformat.read(notebook, 4).cells
+
+
+def test_notebook_taken_away_installs_the_course_where_it_is_missing(built, monkeypatch):
+    import importlib.util
+    taken = ROOT/'_docs'/'notebooks'/chapters()[0].name
+    cell = nbformat.read(taken, 4).cells[1]
+    done = []
+    monkeypatch.setattr(subprocess, 'run', lambda command, check: done.append(command))
+    exec(cell.source, {})
+    assert done == []   # here the course is installed
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    exec(cell.source, {})
+    address = f'git+{CFG["DEFAULT"]["git_url"]}'
+    assert done == [[sys.executable, '-m', 'pip', 'install', '-q', address]]
+
+
+def test_search_finds_the_section_and_lands_on_it(reader):
+    page = reader()
+    page.keyboard.press('/')
+    page.get_by_role('combobox', name='Search the course').fill('broadcasting')
+    page.get_by_role('option').first.wait_for()
+    assert 'broadcasting' in page.get_by_role('option').first.inner_text().lower()
+    page.get_by_role('combobox').fill('rules broadcasting')
+    page.get_by_role('option').first.filter(has_text=re.compile('rule', re.I)).wait_for()
+    section = page.get_by_role('option').first.locator('strong').inner_text()
+    page.keyboard.press('Enter')
+    page.wait_for_url('**/broadcasting.html#*')
+    heading = page.get_by_role('main').get_by_role('heading', name=section).first
+    heading.wait_for()
+    page.wait_for_timeout(800)   # a smooth scroll comes to rest
+    assert 0 < heading.bounding_box()['y'] < 450
+    page.keyboard.press('Control+k')
+    page.get_by_role('combobox').fill('zzzz')
+    page.get_by_text('Nothing found').wait_for()
+    page.keyboard.press('Escape')
+    assert not page.get_by_role('dialog').is_visible()
+
+
+def test_search_walks_with_the_keyboard(reader, site):
+    page = reader()
+    page.get_by_role('button', name='Search').click()
+    page.get_by_role('combobox').fill('learning rate')
+    second = page.get_by_role('option').nth(1)
+    second.wait_for()
+    page.keyboard.press('ArrowDown')
+    assert second.get_attribute('aria-selected') == 'true'
+    address = second.evaluate('a => a.href')
+    page.keyboard.press('Enter')
+    page.wait_for_url(address)
+    rows = json.loads((ROOT/'_docs'/'search.json').read_text(encoding='utf-8'))
+    assert {row[0] for row in rows} == set(names())
+
+
+# Light, dark, maths, keyboard, no script, paper
+
+def is_dark(page) -> bool:
+    "Is the page drawn light on dark?"
+    color = page.evaluate('getComputedStyle(document.body).backgroundColor')
+    return all(int(part) < 60 for part in re.findall(r'\d+', color)[:3])
+
+
+def test_dark_mode_follows_the_system_and_then_the_reader(reader, site):
+    assert is_dark(reader(color_scheme='dark'))
+    page = reader(color_scheme='light')
+    assert not is_dark(page)
+    button = page.get_by_role('button', name='Dark colours')
+    assert button.get_attribute('aria-pressed') == 'false'
+    button.click()
+    assert is_dark(page) and button.get_attribute('aria-pressed') == 'true'
+    page.reload()
+    assert is_dark(page)
+    page.goto(site + 'pixels.html')
+    assert is_dark(page)
+    page.get_by_role('button', name='Dark colours').click()
+    page.goto(site)
+    assert not is_dark(page)
+
+
+def test_figures_are_transparent_so_that_they_read_in_both(built):
+    from PIL import Image
+    paths = sorted((ROOT/'_docs'/'figures').glob('*.webp'))
+    assert len(paths) > 50
+    figures = {path.name: Image.open(path).convert('RGBA') for path in paths}
+    solid = [name for name, figure in figures.items()
+             if figure.width > 60 and figure.getpixel((0, 0))[3]]   # smaller ones are digits
+    assert len(solid) <= .05*len(paths), solid
+
+
+def test_maths_is_typeset(reader, site):
+    page = reader()
+    seen = fractions = 0
+    for notebook in chapters():
+        page.goto(site + page_of(notebook))
+        page.evaluate('document.querySelectorAll("details").forEach(d => d.open = true)')
+        found = page.evaluate('''[...document.querySelectorAll("math")].map(m => ({
+            ...m.getBoundingClientRect().toJSON(), laid: getComputedStyle(m).display,
+            flat: !m.querySelector("mtr, mfrac, munder, munderover, msqrt"),
+            signs: m.querySelectorAll("mi, mn, mo").length}))''')
+        for math in found:
+            assert min(math['width'], math['height']) > 3 and 'math' in math['laid'], notebook.name
+            if math['flat'] and math['signs'] > 4: assert math['width'] > math['height']
+        seen += len(found)
+        tops = page.evaluate('''[...document.querySelectorAll("mfrac")].map(
+            f => [...f.children].map(part => part.getBoundingClientRect().top))''')
+        for top, bottom in tops: assert bottom > top + 3, notebook.name   # one above the other
+        fractions += len(tops)
+        prose = page.evaluate(
+            '[...document.querySelectorAll("main p, main li")].map(e => e.textContent).join(" ")')
+        assert not re.search(r'\\(frac|sum|partial|text|begin|left)\b', prose), notebook.name
+    assert seen > 30 and fractions > 3
+    assert page.evaluate('document.fonts.load("16px \'Course Maths\'").then(f => f.length)') == 1
+
+
+def test_works_by_keyboard_with_visible_focus(reader):
+    page = reader('pixels.html')
+    page.keyboard.press('Tab')
+    skip = page.get_by_role('link', name='Skip to the text')
+    assert skip.evaluate('e => e === document.activeElement') and skip.bounding_box()['y'] >= 0
+    page.keyboard.press('Enter')
+    assert page.evaluate('document.activeElement.tagName') == 'MAIN'
+    for _ in range(12):
+        page.keyboard.press('Tab')
+        outline = page.evaluate('getComputedStyle(document.activeElement).outlineWidth')
+        assert float(outline.removesuffix('px')) >= 2
+        assert page.evaluate('document.activeElement.matches("main *")')
+
+
+def test_copy_button_copies_the_cell(reader):
+    page = reader('pixels.html')
+    page.context.grant_permissions(['clipboard-read', 'clipboard-write'])
+    button = page.get_by_role('button', name='Copy this code').locator('visible=true').first
+    code = button.evaluate('b => b.parentElement.querySelector("pre").textContent')
+    button.focus()
+    page.keyboard.press('Enter')
+    page.get_by_text('Copied').wait_for()
+    assert page.evaluate('navigator.clipboard.readText()').strip() == code.strip()
+
+
+def test_plumbing_is_folded_and_teaching_is_open(reader):
+    page = reader('similarity.html')
+    imports = page.get_by_role('main').locator('details', has_text='Imports').first
+    assert not imports.locator('pre').is_visible()
+    imports.locator('summary').click()
+    assert 'import' in imports.locator('pre').inner_text()
+    assert page.locator('pre', has_text='def l1_distance').first.is_visible()
+
+
+def test_without_javascript_text_and_navigation_are_there(reader, site):
+    page = reader('similarity.html', java_script_enabled=False)
+    assert course(page).get_by_role('link').count() >= len(chapters()) + 4
+    assert page.get_by_role('heading', level=2).count() >= 5
+    assert not page.get_by_role('button', name='Search').is_visible()   # it could do nothing
+    onward(page).get_by_role('link', name='Next').click()
+    page.wait_for_url(site + 'broadcasting.html')
+    page = reader('similarity.html', java_script_enabled=False, viewport=PHONE)
+    assert not course(page).is_visible()
+    page.get_by_role('link', name='Contents').click()
+    course(page).get_by_role('link', name='Pixels').click()
+    page.wait_for_url(site + 'pixels.html')
+
+
+def test_print_is_the_text_alone(reader):
+    page = reader('similarity.html', color_scheme='dark')
+    page.emulate_media(media='print')
+    assert not is_dark(page)
+    assert not course(page).is_visible()
+    assert not page.get_by_role('button').locator('visible=true').count()
+    assert page.get_by_role('heading', level=1).is_visible()
+    shut = page.locator('main details:not([open])').locator('visible=true')
+    page.evaluate('dispatchEvent(new Event("beforeprint"))')
+    assert shut.count() == 0
+    assert page.pdf().startswith(b'%PDF')
+    page.evaluate('dispatchEvent(new Event("afterprint"))')
+    assert shut.count() > 0
+
+
+# The reference and the glossary
+
+def exported() -> dict[str, list[str]]:
+    "The exported names of each module"
+    result = {}
+    for path in sorted((ROOT/'digit_under_hood').glob('[a-z]*.py')):
+        for node in ast.parse(path.read_text(encoding='utf-8')).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == '__all__':
+                result[path.stem] = ast.literal_eval(node.value)
+    return result
+
+
+def test_reference_has_every_exported_name(reader):
+    page = reader('api.html')
+    headings = page.get_by_role('heading', level=3).all_inner_texts()
+    shown = {text.rstrip('#').strip() for text in headings}
+    for module, exports in exported().items(): assert set(exports) <= shown, module
+
+
+def test_anchors_of_api_names_resolve(reader, site):
+    "nbdev's index says where each name is documented: there it is"
+    index: dict[str, Any] = {}
+    exec((ROOT/'digit_under_hood'/'_modidx.py').read_text(encoding='utf-8'), index)
+    wanted: dict[str, list[tuple[str, str]]] = {}
+    for module, exports in exported().items():
+        symbols = index['d']['syms'][f'digit_under_hood.{module}']
+        for name in exports:
+            if place := symbols.get(f'digit_under_hood.{module}.{name}'):
+                path, _, anchor = place[0].partition('#')
+                wanted.setdefault(path, []).append((anchor, name))
+    assert sum(map(len, wanted.values())) > 30
+    page = reader()
+    for path, places in wanted.items():
+        page.goto(site + path)
+        for anchor, name in places:
+            heading = page.locator(f'[id="{anchor}"]')
+            assert heading.count() == 1 and name in heading.inner_text(), f'{path}#{anchor}'
+    page.goto(site + 'api.html')
+    page.get_by_role('link', name='Built in chapter 02: l1_distance').click()
+    page.wait_for_url('**/similarity.html#l1_distance')
+
+
+def test_glossary_links_each_term_to_where_it_is_taught(reader):
+    page = reader('glossary.html')
+    terms = page.evaluate('''[...document.querySelectorAll("main h3")].map(h => {
+        let links = 0
+        let e = h
+        while ((e = e.nextElementSibling) && !/^H[23]$/.test(e.tagName))
+            links += e.querySelectorAll("a[href*='.html#']").length
+        return [h.textContent, links] })''')
+    assert len(terms) >= 60
+    assert [term for term, links in terms if not links] == []
