@@ -1,0 +1,344 @@
+"""Time the library side by side with what it is compared to: one run, one table.
+
+    bench.py [--quick] [--out FOLDER]
+
+Contenders take turns, round after round, each round in another order; every ratio is taken within
+a round, so that a busy moment of the machine hits both sides. Shown are medians, with the quartiles
+as the spread. Writes `bench.json` and `bench.png` to FOLDER (`nbs/assets` if none is given).
+`--quick` is a smoke test of two rounds, not a measurement.
+"""
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MODULES = [p.stem[3:] for p in sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))]   # in order
+
+# Each cold measurement runs in a fresh interpreter and prints one number.
+CLOCK = """import time
+{setup}
+start = time.perf_counter()
+{body}
+print(time.perf_counter() - start)"""
+PEAK = """{body}
+import resource, sys
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(peak/(2**20 if sys.platform == 'darwin' else 2**10))"""
+OURS = "data = [load_digits([3, 7], split)[0] for split in ('train', 'valid')]"
+LOADER = 'from digit_under_hood.data import load_digits\n'
+FILES = """from digit_under_hood.data import mnist_sample
+folders = [sorted(folder.iterdir()) for folder in sorted(mnist_sample().glob('*/[37]'))]
+"""
+BOOK = """data = [torch.stack([tensor(Image.open(file)) for file in files]).float()/255
+        for files in folders]"""
+LEAN = BOOK.replace('tensor(Image.open(file))', 'torch.from_numpy(np.array(Image.open(file)))')
+FIT = """from torch import nn
+from digit_under_hood.learner import DataLoader, DataLoaders, Learner, SGD
+from digit_under_hood.mnist_linear import batch_accuracy, mnist_loss, threes_and_sevens
+import torch
+dls = DataLoaders(*(DataLoader(*threes_and_sevens(split), 256) for split in ('train', 'valid')))
+learn = Learner(dls, nn.Linear(784, 1), mnist_loss, {opt}, [batch_accuracy])"""
+
+
+def fresh(code: str) -> float:
+    "The number that `code` prints in a new interpreter"
+    command = [sys.executable, '-W', 'ignore', '-c', code]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode: sys.exit(f'{code}\n{done.stderr}')
+    return float(done.stdout.split()[-1])
+
+
+def cold(body: str, setup: str = ''):
+    "A contender: seconds for `body` in a new interpreter, after `setup`"
+    return lambda: fresh(CLOCK.format(setup=setup, body=body))
+
+
+def peak(body: str):
+    "A contender: the largest memory, in MB, of a new interpreter that runs `body`"
+    return lambda: fresh(PEAK.format(body=body))
+
+
+def warm(f):
+    "A contender: seconds for one call of `f` in this process"
+    def run() -> float:
+        start = time.perf_counter()
+        f()
+        return time.perf_counter() - start
+    return run
+
+
+# --- one epoch, in five ways that do the same sums: train in order, then validate
+
+def linear_by_hand(x, y, w, b, lr):
+    "A step with the formula of chapter 05; changes `w` and `b` in place"
+    from digit_under_hood.mnist_linear import grad_by_hand
+    for p, grad in zip((w, b), grad_by_hand(x, y, w, b), strict=True): p -= lr*grad
+
+
+def mlp_by_hand(x, y, w1, b1, w2, b2, lr):
+    "The same with a hidden layer, by the chain rule, from the loss backwards"
+    hidden = (x @ w1 + b1).clamp(min=0)
+    p = (hidden @ w2 + b2).sigmoid()
+    error = (1 - 2*y)*p*(1 - p)/len(x)
+    back = (error @ w2.T)*(hidden > 0)
+    grads = x.T @ back, back.sum(0), hidden.T @ error, error.sum(0)
+    for q, grad in zip((w1, b1, w2, b2), grads, strict=True): q -= lr*grad
+
+
+def scores(predict, data):
+    "Mean loss and accuracy of `predict` over batches of the rows of `data`"
+    import torch
+
+    from digit_under_hood.mnist_linear import batch_accuracy, mnist_loss
+    total = torch.zeros(2)
+    with torch.no_grad():
+        for xb, yb in zip(*(t.split(256) for t in data), strict=True):
+            preds = predict(xb)
+            total += len(yb)*torch.stack([mnist_loss(preds, yb), batch_accuracy(preds, yb)])
+    return total/len(data[0])
+
+
+def by_hand(net, train, valid, lr):
+    import torch
+    layers = [m for m in net if isinstance(m, torch.nn.Linear)]
+    params = [t for m in layers for t in (m.weight.detach().T, m.bias.detach())]   # views
+    step = linear_by_hand if len(layers) == 1 else mlp_by_hand
+    def epoch():
+        with torch.no_grad():
+            for xb, yb in zip(*(t.split(256) for t in train), strict=True):
+                step(xb, yb, *params, lr)
+        return scores(net, valid)
+    return epoch
+
+
+def bare(net, train, valid, lr):
+    import torch
+
+    from digit_under_hood.mnist_linear import mnist_loss
+    def epoch():
+        for xb, yb in zip(*(t.split(256) for t in train), strict=True):
+            mnist_loss(net(xb), yb).backward()
+            with torch.no_grad():
+                for p in net.parameters():
+                    p -= lr*p.grad
+                    p.grad = None
+        return scores(net, valid)
+    return epoch
+
+
+def ours(net, train, valid, lr):
+    from digit_under_hood.learner import DataLoader, DataLoaders, Learner
+    from digit_under_hood.mnist_linear import batch_accuracy, mnist_loss
+    dls = DataLoaders(DataLoader(*train, 256), DataLoader(*valid, 256))
+    learn = Learner(dls, net, mnist_loss, metrics=[batch_accuracy])
+    def epoch():
+        learn.fit(1, lr)
+        return [*learn.recorder.epochs[-1].values()][1:]
+    return epoch
+
+
+def fastai(loader):
+    "With fastai's Learner; `loader` makes batches of 256 of two tensors"
+    def contender(net, train, valid, lr):
+        import fastai.vision.all as fv
+
+        from digit_under_hood.mnist_linear import batch_accuracy, mnist_loss
+        dls = fv.DataLoaders(loader(*train), loader(*valid))
+        learn = fv.Learner(dls, net, mnist_loss, opt_func=fv.SGD, metrics=batch_accuracy)
+        learn.remove_cb(fv.ProgressCallback)
+        learn.logger = fv.noop
+        def epoch():
+            learn.fit(1, lr)
+            return list(learn.recorder.values[-1])[1:]
+        return epoch
+    return contender
+
+
+def slices(x, y):
+    from digit_under_hood.learner import DataLoader
+    return DataLoader(x, y, 256)
+
+
+def tuples(x, y):
+    from fastai.vision.all import DataLoader
+    return DataLoader(list(zip(x, y, strict=True)), bs=256)
+
+
+WAYS = {'gradients by hand': by_hand, 'bare torch loop': bare, 'our Learner': ours,
+        "fastai's Learner, our loader": fastai(slices),
+        "fastai's Learner, list of tuples": fastai(tuples)}
+
+
+def epochs(make_net, lr: float):
+    "The contenders for one epoch, after a check that all of them train alike"
+    import torch
+
+    from digit_under_hood.mnist_linear import threes_and_sevens
+    data = threes_and_sevens('train'), threes_and_sevens('valid')
+    runs, results, weights = {}, {}, {}
+    for name, way in WAYS.items():
+        torch.manual_seed(0)
+        net = make_net()
+        runs[name] = way(net, *data, lr)
+        results[name] = torch.as_tensor([float(score) for score in runs[name]()])
+        weights[name] = torch.cat([p.detach().flatten() for p in net.parameters()])
+    for name in WAYS:
+        torch.testing.assert_close(results[name], results['bare torch loop'], rtol=0, atol=1e-4)
+        torch.testing.assert_close(weights[name], weights['bare torch loop'], rtol=0, atol=1e-4)
+    return {name: warm(run) for name, run in runs.items()}
+
+
+def linear():
+    from torch import nn
+    return nn.Sequential(nn.Linear(784, 1))
+
+
+def mlp():
+    from digit_under_hood.mlp import simple_net
+    return simple_net(seed=0)
+
+
+# --- measuring
+
+def measure(contenders, rounds: int):
+    "`rounds` numbers for each contender"
+    names = list(contenders)
+    found = {name: [] for name in names}
+    for i in range(rounds):
+        for name in names[i % len(names):] + names[:i % len(names)]:
+            found[name].append(contenders[name]())
+    return found
+
+
+def spread(values) -> dict:
+    "Median and quartiles, to four digits"
+    low, mid, high = statistics.quantiles(values, n=4, method='inclusive')
+    return {k: float(f'{v:.4g}') for k, v in dict(median=mid, low=low, high=high).items()}
+
+
+def group(title: str, unit: str, reference: str, contenders, rounds: int) -> dict:
+    "A part of the table: for each contender its numbers, and its ratio to the reference"
+    print(f'{title} ...', file=sys.stderr, flush=True)
+    found = measure(contenders, rounds)
+    rows = [dict(name=name, **spread(values),
+                 ratio=spread([v/r for v, r in zip(values, found[reference], strict=True)]))
+            for name, values in found.items()]
+    return dict(title=title, unit=unit, reference=reference, rounds=rounds, rows=rows)
+
+
+def run(quick: bool) -> list[dict]:
+    "All groups, those in fresh interpreters first, while this one is small"
+    few, many = (2, 2) if quick else (7, 40)
+    groups = []
+    if sys.platform != 'win32':   # no `resource` there
+        fastai_tensor = f'import torch\nfrom fastai.vision.all import Image, tensor\n{FILES}{BOOK}'
+        memory = {'import torch': peak('import torch'), 'ours: 3s and 7s': peak(LOADER + OURS),
+                  'ours: all ten digits': peak(f'{LOADER}data = load_digits()'),
+                  'import fastai.vision.all': peak('import fastai.vision.all'),
+                  "the book's loop over PNG files": peak(fastai_tensor)}
+        groups.append(group('Peak memory', 'MB', 'import torch', memory, 2 if quick else 3))
+    imports = {'torch': cold('import torch')}
+    imports |= {f'ours: {m}, over torch': cold(f'import digit_under_hood.{m}', 'import torch')
+                for m in (MODULES[-1:] if quick else MODULES)}
+    imports['fastai.vision.all, over torch'] = cold('import fastai.vision.all', 'import torch')
+    libraries = 'import torch\nimport numpy as np\nfrom PIL import Image\n'
+    data = {'ours: load_digits': cold(OURS, libraries + LOADER),
+            "the book's loop over PNG files": cold(
+                BOOK, f'{libraries}from fastai.vision.all import tensor\n{FILES}'),
+            'the same loop without fastai': cold(LEAN, libraries + FILES)}
+    fit = {name: cold('learn.fit(1, 1.)', FIT.format(opt=opt)) for name, opt in
+           (('our SGD', 'SGD'), ('torch.optim.SGD', 'torch.optim.SGD'))}
+    reference = 'bare torch loop'
+    return [
+        group('Import', 's', 'torch', imports, few),
+        group('3s and 7s ready as tensors, cold', 's', 'ours: load_digits', data, few),
+        group('First epoch of a session, our Learner', 's', 'our SGD', fit, few),
+        group('One epoch, linear', 's', reference, epochs(linear, 1.), many),
+        group('One epoch, 784-30-1', 's', reference, epochs(mlp, .1), many),
+        *groups,
+    ]
+
+
+# --- telling
+
+def machine() -> dict:
+    import torch
+    cpu = platform.processor() or platform.machine()
+    try: lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError: lines = []
+    cpu = next((line.split(':')[1].strip() for line in lines if line.startswith('model name')), cpu)
+    packages = {name: version(name) for name in ('torch', 'fastai', 'numpy')}
+    return dict(cpu=cpu, cores=os.cpu_count(), threads=torch.get_num_threads(),
+                system=platform.platform(terse=True), python=platform.python_version(), **packages)
+
+
+def shown(value: float, unit: str) -> str:
+    "`value` in a unit that suits its size"
+    if unit == 'MB': return f'{value:.0f} MB'
+    return f'{value:.2f} s' if value >= 1 else f'{value*1000:.3g} ms'
+
+
+def table(result: dict) -> str:
+    "The result as text, a line for each contender"
+    out = []
+    for g in result['groups']:
+        out += ['', f"{g['title']} ({g['rounds']} rounds)"]
+        for row in g['rows']:
+            value, low, high = (shown(row[k], g['unit']) for k in ('median', 'low', 'high'))
+            r = row['ratio']
+            ratio = f"{r['median']:.3g}x ({r['low']:.3g} to {r['high']:.3g})"
+            if row['name'] == g['reference']: ratio = '1'
+            out.append(f"  {row['name']:<36}{value:>10}  ({low} to {high})".ljust(76) + ratio)
+    return '\n'.join(out)
+
+
+def plot(result: dict, path: Path):
+    "Bars of the medians with their spread, a panel for each group"
+    import matplotlib
+    matplotlib.use('agg')
+    import matplotlib.pyplot as plt
+    plt.style.use('digit_under_hood.course')
+    groups = result['groups']
+    heights = [len(g['rows']) + 1.4 for g in groups]
+    size = 6.4, .24*sum(heights)
+    fig, axes = plt.subplots(len(groups), 1, figsize=size, height_ratios=heights)
+    for ax, g in zip(axes, groups, strict=True):
+        rows = g['rows']
+        mids = [row['median'] for row in rows]
+        errors = [[abs(row['median'] - row[side]) for row in rows] for side in ('low', 'high')]
+        colours = ['C0' if row['name'].startswith('our') else '#7a8089' for row in rows]
+        ax.barh([row['name'] for row in rows], mids, color=colours, xerr=errors,
+                error_kw=dict(ecolor='#a08a1f', lw=1.2, capsize=2))
+        for i, (mid, high) in enumerate(zip(mids, (row['high'] for row in rows), strict=True)):
+            ax.text(high*1.02, i, ' ' + shown(mid, g['unit']), va='center', fontsize=8)
+        ax.set(title=g['title'], xticks=[], xlim=(0, 1.25*max(row['high'] for row in rows)))
+        ax.invert_yaxis()
+        ax.spines['bottom'].set_visible(False)
+    fig.savefig(path, dpi=144)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--quick', action='store_true', help='a smoke test, not a measurement')
+    parser.add_argument('--out', type=Path, default=ROOT/'nbs'/'assets')
+    args = parser.parse_args()
+    warnings.simplefilter('ignore')   # of other libraries
+    result = dict(date=datetime.date.today().isoformat(), quick=args.quick, machine=machine(),
+                  groups=run(args.quick))
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out/'bench.json').write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
+    plot(result, args.out/'bench.png')
+    print(', '.join(f'{k} {v}' for k, v in result['machine'].items()), result['date'], sep='\n')
+    print(table(result))
+
+
+if __name__ == '__main__': main()
