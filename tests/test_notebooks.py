@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))
-LOCAL = re.compile(r'at 0x[0-9a-f]{6,}|/home/|/root/|/Users/|/work/|/tmp/')
+HERE = '|'.join(re.escape(str(folder)) for folder in (ROOT, Path.home()))
+LOCAL = re.compile(rf'at 0x[0-9a-f]{{6,}}|/home/|/Users/|/tmp/|{HERE}')
 chapters = pytest.mark.parametrize('path', CHAPTERS, ids=lambda p: p.stem)
 
 
