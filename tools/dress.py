@@ -11,7 +11,7 @@ from pathlib import Path
 
 import math_core
 import yaml
-from bs4 import BeautifulSoup, Comment, Tag
+from bs4 import BeautifulSoup, Comment, NavigableString, Tag
 from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
@@ -93,7 +93,12 @@ def typeset(main: Tag) -> None:
         span.replace_with(parse(math).math)
     for math in main.find_all('math'):
         display = math.get('display') == 'block'
-        math.wrap(make('span', {'class': 'maths display' if display else 'maths'}))
+        span = math.wrap(make('span', {'class': 'maths display' if display else 'maths'}))
+        after = span.next_sibling    # a full stop stays on the line of its formula
+        stop = re.match(r'[.,;:!?)]+', after) if isinstance(after, NavigableString) else None
+        if stop and not display:
+            span.append(stop[0])
+            after.replace_with(after[stop.end():])
 
 
 def png_size(data: bytes) -> tuple[str, str]:
