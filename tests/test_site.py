@@ -150,6 +150,12 @@ def serious(page, rules: list[str] | None = None) -> list[str]:
             if v['impact'] in ('serious', 'critical') for node in v['nodes'][:4]]
 
 
+def settle(page):
+    "Wait until the page has its typefaces and has answered the last change of its size"
+    page.evaluate('''document.fonts.ready.then(() => new Promise(
+        done => requestAnimationFrame(() => requestAnimationFrame(done))))''')
+
+
 def test_axe_is_clean_in_light_and_dark(reader, site):
     page = reader(reduced_motion='reduce')
     page.add_init_script(AXE)
@@ -162,6 +168,7 @@ def test_axe_is_clean_in_light_and_dark(reader, site):
         wrong += [f'{name}, light: {w}' for w in serious(page)]
         page.emulate_media(color_scheme='dark')   # and what depends on colours or on the width
         page.set_viewport_size(PHONE)
+        settle(page)
         wrong += [f'{name}, dark: {w}' for w in serious(page, NARROW)]
     assert not wrong, '\n'.join(wrong)
 
@@ -298,8 +305,9 @@ def test_search_finds_the_section_and_lands_on_it(reader):
     page.wait_for_url('**/broadcasting.html#*')
     heading = page.get_by_role('main').get_by_role('heading', name=section).first
     heading.wait_for()
-    page.wait_for_timeout(800)   # a smooth scroll comes to rest
-    assert 0 < heading.bounding_box()['y'] < 450
+    page.wait_for_function(      # a smooth scroll comes to rest near the top
+        'h => { const {top} = h.getBoundingClientRect(); return 0 < top && top < 450 }',
+        arg=heading.element_handle(), timeout=10_000)
     page.keyboard.press('Control+k')
     page.get_by_role('combobox').fill('zzzz')
     page.get_by_text('Nothing found').wait_for()

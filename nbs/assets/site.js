@@ -62,6 +62,8 @@ function reach() {
   }
 }
 reach()
+document.fonts.ready.then(reach)   // the typefaces change what fits
+addEventListener('load', reach)
 addEventListener('resize', reach)
 all('details').forEach(d => d.addEventListener('toggle', reach))
 
