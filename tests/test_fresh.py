@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from directives import directives
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -26,16 +27,10 @@ PICTURES = {'image/png', 'image/jpeg', 'image/svg+xml'}
 PASSING = {'application/javascript', 'application/vnd.jupyter.widget-view+json'}
 
 
-def marked(cell, *names: str) -> bool:
-    "Has the cell one of the directives `names`?"
-    found = re.findall(r'^#\|\s*(.*?)\s*$', cell.source, re.M)
-    return any(re.sub(r':\s*', ': ', directive) in names for directive in found)
-
-
 def run(name: str) -> nbformat.NotebookNode:
     "The notebook as a fresh kernel leaves it, less the cells that are not meant to run"
     nb = nbformat.read(NBS/name, 4)
-    nb.cells = [cell for cell in nb.cells if not marked(cell, 'eval: false')]
+    nb.cells = [cell for cell in nb.cells if directives(cell).get('eval', True)]
     for cell in nb.cells:
         if cell.cell_type == 'code': cell.outputs, cell.execution_count = [], None
     client = NotebookClient(nb, timeout=300, kernel_name='python3',
@@ -108,7 +103,7 @@ def test_stored_outputs_are_true(name, fresh):
     for cell in ran.cells:
         if cell.cell_type != 'code': continue
         old, new = stored[cell.id], texts(cell)
-        if marked(cell, 'timing'):
+        if 'timing' in directives(cell):
             excused += 1
             if len(old) != len(new): wrong.append(f'{cell.source}\n    {difference(old, new)}')
         elif found := difference(old, new): wrong.append(f'{cell.source[:200]}\n    {found[:400]}')
@@ -153,5 +148,3 @@ def test_comparison_reads_every_kind_of_output():
     first, *rest = texts(cell)
     assert first == 'stdout: loss 0.5\nloss 0.5\n'
     assert [text.strip() for text in rest] == ['7', 'picture']
-    assert marked(cell, 'timing') and not marked(cell, 'eval: false')
-    assert marked(nbformat.v4.new_code_cell('#|eval:false\nx'), 'eval: false')

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from directives import directives, split
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))
@@ -21,10 +22,6 @@ def prose(path):
     "The text of all Markdown cells"
     cells = nbformat.read(path, 4).cells
     return '\n'.join(cell.source for cell in cells if cell.cell_type == 'markdown')
-
-
-def directives(cell):
-    return dict(re.findall(r'^#\|\s*([\w-]+)(?::\s*(.*))?$', cell.source, re.M))
 
 
 def tree(cell):
@@ -116,7 +113,7 @@ def test_outputs_are_stored(path):
 @chapters
 def test_cells_are_short(path):
     shown = (cell for cell in code_cells(path) if 'hide' not in directives(cell))
-    sizes = sorted(len(re.findall(r'^(?!#\|)\s*\S', cell.source, re.M)) for cell in shown)
+    sizes = sorted(len(re.findall(r'^\s*\S', split(cell.source)[1], re.M)) for cell in shown)
     assert sizes[-1] <= 25
     assert sizes[len(sizes)//2] <= 5
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+from directives import directives, split
 from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).parents[1]
@@ -16,18 +17,10 @@ PICTURES = 'nbs/index_files'
 NOTE = '<!-- Made from nbs/index.ipynb by `make readme`. Change it there. -->\n\n'
 
 
-def directives(cell):
-    "The `#| name: value` lines at the top of a code cell, as a dict"
-    if cell.cell_type != 'code': return {}
-    found = re.findall(r'^#\|\s*([\w-]+)(?::\s*(.*))?$', cell.source, re.M)
-    return {name: value.strip() for name, value in found}
-
-
 def visible(cell):
     "`cell` as a reader sees it: no source where it is not echoed, no directives"
     flags = directives(cell)
-    if flags.get('echo') == 'false': cell.source = ''
-    if flags: cell.source = re.sub(r'^#\|.*\n?', '', cell.source, flags=re.M)
+    if flags: cell.source = split(cell.source)[1] if flags.get('echo', True) else ''
     cell.metadata['alt'] = flags.get('fig-alt', '')
     return cell
 
