@@ -1,6 +1,5 @@
 "The tools that build the site: what is folded, what the checks find, both renderers' markup."
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ROOT/'tools'
-sys.path.insert(0, str(TOOLS))
+sys.path[:0] = [str(TOOLS), str(ROOT/'website')]
 import api_page  # noqa: E402
 import art  # noqa: E402
 import docs  # noqa: E402
@@ -237,7 +236,6 @@ def small_project(root: Path, home: str, chapter: str) -> None:
         (root/name).parent.mkdir(exist_ok=True)
         (root/name).write_bytes((ROOT/name).read_bytes())
     (root/'digit_under_hood').mkdir()
-    shutil.copytree(ROOT/'nbs'/'assets', root/'nbs'/'assets')
     (root/'_quarto.yml').write_text(CONFIG)
     for name, text in {'index': home, '00_x': chapter}.items():
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])

@@ -4,7 +4,7 @@
 
 Contenders take turns, round after round, each round in another order; every ratio is taken within
 a round, so that a busy moment of the machine hits both sides. Shown are medians, with the quartiles
-as the spread. Writes `bench.json` and `bench.png` to FOLDER (`nbs/assets` if none is given).
+as the spread. Writes `bench.json` and `bench.png` to FOLDER (`tools` if none is given).
 `--quick` is a smoke test of two rounds, not a measurement.
 """
 import argparse
@@ -329,7 +329,7 @@ def plot(result: dict, path: Path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--quick', action='store_true', help='a smoke test, not a measurement')
-    parser.add_argument('--out', type=Path, default=ROOT/'nbs'/'assets')
+    parser.add_argument('--out', type=Path, default=ROOT/'tools')
     args = parser.parse_args()
     warnings.simplefilter('ignore')   # of other libraries
     result = dict(date=datetime.date.today().isoformat(), quick=args.quick, machine=machine(),

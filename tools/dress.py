@@ -15,6 +15,7 @@ from bs4 import BeautifulSoup, Comment, NavigableString, Tag
 from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
+HERE = Path(__file__).parents[1]/'website'
 ENDS = {'what-we-know-now': 'known', 'your-turn': 'turn', 'questions': 'questions'}
 SCAFFOLD = '.code-copy-button, nav, .quarto-title-meta, .quarto-appendix-contents, annotation'
 MATHS = math_core.LatexToMathML()
@@ -317,8 +318,9 @@ def dress(site: dict, notebooks: list[dict], renderer: str) -> tuple[int, list[s
     raw, out = site['proc']/'_docs', site['out']
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(raw, out, ignore=shutil.ignore_patterns('*.html', 'site_libs', 'search.json'))
+    shutil.copytree(HERE/'static', out/'assets', dirs_exist_ok=True)
     (out/'notebooks').mkdir()
-    env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,
+    env = Environment(loader=FileSystemLoader(HERE), autoescape=True,
                       trim_blocks=True, lstrip_blocks=True)
     template = env.get_template('page.html')
     by_page = {page['page']: page for page in notebooks}

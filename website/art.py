@@ -1,11 +1,11 @@
-"Draws the site's logo, icons, numerals and sharing picture from the digits, into nbs/assets/."
+"Draws the site's logo, icons, numerals and sharing picture from the digits, into static/."
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-ROOT = Path(__file__).resolve().parent.parent
-ASSETS = ROOT/'nbs'/'assets'
+ROOT = Path(__file__).resolve().parents[1]
+ASSETS = ROOT/'website'/'static'
 ACCENT, PAPER, INK, GREY, FAINT = '#dd6b20', '#fbfaf7', '#1c2026', '#5d646d', '#c3c0b8'
 
 
