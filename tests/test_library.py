@@ -50,4 +50,4 @@ def test_module_is_small(module):
 
 
 def test_library_is_small():
-    assert sum(map(lines, MODULES)) <= 1050
+    assert sum(map(lines, MODULES)) <= 1100
