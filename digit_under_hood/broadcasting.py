@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import torch
 
-from .similarity import l1_distance
+from .similarity import check, l1_distance
 
 # %% ../nbs/03_broadcasting.ipynb #9af50335
 class BroadcastSteps(NamedTuple):
@@ -43,8 +43,8 @@ def broadcast_steps(
     for axis in range(-1, -max(len(a), len(b)) - 1, -1):
         m, n = (s[axis] if -axis <= len(s) else 1 for s in (a, b))  # a missing axis counts as 1
         if m != n and 1 not in (m, n):
-            raise ValueError(f'axis {axis}: shape_a {a} has {m} there, shape_b {b} has {n}; '
-                             'wants equal sizes, or a 1')
+            raise ValueError(f'shape_b: got {n} on axis {axis} of {b}, '
+                             f'wants {m} as in shape_a {a}, or a 1 in one of them')
         shape = (n if m == 1 else m, *shape)
         if -axis > len(a): m, why = '-', 'a has no such axis'
         elif -axis > len(b): n, why = '-', 'b has no such axis'
@@ -91,6 +91,8 @@ def is_3(
     mean7:torch.Tensor,  # the ideal 7, (28, 28)
 )->torch.Tensor:         # bool, one an image: True for a 3
     "Say which `images` are nearer to `mean3` than to `mean7`"
+    check(images=(images, 'floats from 0 to 1 (..., h, w)'), mean3=(mean3, 'finite floats (h, w)'),
+          mean7=(mean7, 'finite floats (h, w)'))
     return mnist_distance(images, mean3) < mnist_distance(images, mean7)
 
 # %% ../nbs/03_broadcasting.ipynb #91de0d5f
@@ -99,9 +101,7 @@ def accuracy(
     targets:torch.Tensor, # what is true, the same shape
 )->torch.Tensor:          # a share, 0 to 1
     "Give the share of `preds` that equal `targets`; raise `ValueError` for unequal or empty shapes"
-    if preds.shape != targets.shape or not preds.numel():
-        raise ValueError(f'preds: got shape {tuple(preds.shape)} against targets '
-                         f'{tuple(targets.shape)}, wants two equal ones, not empty')
+    check(preds=(preds, 'whole numbers (...)'), targets=(targets, 'whole numbers (as preds)'))
     return (preds == targets).float().mean()
 
 # %% ../nbs/03_broadcasting.ipynb #958eee4d
@@ -111,8 +111,8 @@ def class_distances(
     distance:Callable=mnist_distance, # of images and one mean image, e.g. `rmse_distance`
 )->torch.Tensor:                      # (k,) or (n, k)
     "Measure how far each image is from each of `means`, in the memory that one class takes"
-    if means.ndim != 3 or not len(means):
-        raise ValueError(f'means: got shape {tuple(means.shape)}, wants (k, h, w), k at least 1')
+    check(images=(images, 'finite floats (..., h, w)'), means=(means, 'finite floats (k, h, w)'),
+          distance=(distance, 'a function'))
     return torch.stack([distance(images, mean) for mean in means], -1)
 
 # %% ../nbs/03_broadcasting.ipynb #603856e6
@@ -130,10 +130,8 @@ def accuracy_interval(
     total:int,   # how many there were, at least 1
 )->tuple[float, float]:
     "Give both ends of the 95 % interval for a share of `correct` in `total` (Wilson 1927)"
-    if total < 1 or total != int(total):
-        raise ValueError(f'total: got {total}, wants a count of 1 or more')
-    if not 0 <= correct <= total or correct != int(correct):
-        raise ValueError(f'correct: got {correct}, wants a count from 0 to {total}')
+    check(total=(total, 'a whole number from 1'), correct=(correct, 'a whole number from 0'))
+    if correct > total: raise ValueError(f'correct: got {correct}, wants at most total, {total}')
     share, n = float(correct)/float(total), float(total)
     z = NormalDist().inv_cdf(.975)
     middle, half = share + z*z/(2*n), z*sqrt(share*(1 - share)/n + z*z/(4*n*n))

@@ -8,7 +8,8 @@ __all__ = ['stack_images', 'check', 'mean_image', 'l1_distance', 'rmse_distance'
 # %% ../nbs/02_similarity.ipynb #5662cb47
 from collections.abc import Iterable
 from math import inf, isfinite, nan
-from numbers import Integral, Real
+from numbers import Real
+from operator import index
 from pathlib import Path
 
 import torch
@@ -34,6 +35,11 @@ def _number(value)->float:
     single = isinstance(value, Real) or isinstance(value, torch.Tensor) and value.numel() == 1
     return float(value) if single and not isinstance(value, bool) else nan
 
+def _whole(value)->int:
+    "Give `value` as an int if it is a whole number, else -1"
+    try: return index(value)
+    except TypeError: return -1
+
 _KINDS = {   # of the numbers in a tensor
     'numbers': lambda t: True,
     'numbers from 0 to 1': lambda t: ((t >= 0) & (t <= 1)).all(),
@@ -47,8 +53,8 @@ _KINDS = {   # of the numbers in a tensor
     'a number': lambda v: isfinite(_number(v)),
     'a number above 0': lambda v: 0 < _number(v) < inf,
     'a number from 0': lambda v: 0 <= _number(v) < inf,
-    'a whole number from 0': lambda v: isinstance(v, Integral) and int(v) >= 0,
-    'a whole number from 1': lambda v: isinstance(v, Integral) and int(v) >= 1,
+    'a whole number from 0': lambda v: _whole(v) >= 0,
+    'a whole number from 1': lambda v: _whole(v) >= 1,
     'a list': lambda v: isinstance(v, Iterable) and not isinstance(v, str | torch.Tensor),
     'a function': callable,
     'an nn.Module': lambda v: isinstance(v, torch.nn.Module),
@@ -75,6 +81,7 @@ def _told(
     span:bool, # from which number to which, too?
 )->str:
     "Describe `value` in a few words"
+    if isinstance(value, torch.Tensor) and not value.ndim: value = value.item()
     if not isinstance(value, torch.Tensor):
         short = value is None or isinstance(value, str | Real)
         return repr(value) if short else f'a {type(value).__name__}'
