@@ -53,11 +53,11 @@ test-latest: ## the notebooks and the library with the newest fastai, in an envi
 	cd nbs && ../.venv-latest/bin/jupyter execute *.ipynb
 	.venv-latest/bin/pytest -q tests/test_data.py tests/test_learner.py tests/test_library.py
 
-docs: $(READY) ## build the site into _docs, with Quarto where it is installed, else with smalldocs
-	$(BIN)/python tools/docs.py build
+docs: $(READY) ## build the site into _docs
+	$(BIN)/python -m website build
 
 docs-serve: docs ## build the site and serve it
-	$(BIN)/python tools/docs.py serve
+	$(BIN)/python -m website serve
 
 bench: $(READY) ## measure speed and memory against fastai and bare torch (takes minutes)
 	$(BIN)/python tools/bench.py

@@ -122,7 +122,7 @@ def module_part(path: Path, page: dict, site: dict, taken: set[str]) -> str:
     tree, notes = ast.parse(source), comments(source)
     defined = definitions(tree)
     promise = (ast.get_docstring(tree) or '').rstrip('.')
-    text = (f'## {site["lib"]}.{path.stem} {{#module-{path.stem}}}\n\n{promise}. '
+    text = (f'## {site["lib"]}.{path.stem}\n\n{promise}. '
             f'Built in [{page["title"]}]({page["notebook"]}).\n\n')
     chapter = page['notebook'][:2]
     every = defined.get('__all__')
@@ -137,7 +137,7 @@ def module_part(path: Path, page: dict, site: dict, taken: set[str]) -> str:
         anchor = name.lower() if free else f'{path.stem}.{name.lower()}'
         taken.add(anchor)
         html = entry(node, source, notes) + links
-        text += f'### {name} {{#{anchor}}}\n\n```{{=html}}\n{html}\n```\n\n'
+        text += f'### {name}\n\n```{{=html}}\n{html}\n```\n\n'
     return text
 
 

@@ -1,0 +1,46 @@
+"The site's two commands: `build` writes _docs, `serve` shows it on this machine."
+import argparse
+import contextlib
+import sys
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from .build import build, project
+
+
+def handler(folder: Path, prefix: str) -> partial:
+    "Serves `folder` under / and under the path `prefix` that it is published at"
+    class Handler(SimpleHTTPRequestHandler):
+        def translate_path(self, path):
+            return super().translate_path('/' + path.removeprefix(prefix)
+                                          if path.startswith(prefix) else path)
+
+        def log_message(self, *args): pass
+
+    return partial(Handler, directory=str(folder))
+
+
+def serve(port: int) -> None:
+    "Show the built site on this machine until interrupted"
+    site = project()
+    serves = handler(site['out'], '/' + site['base'].split('/', 3)[3])
+    with ThreadingHTTPServer(('127.0.0.1', port), serves) as server:
+        print(f'http://127.0.0.1:{server.server_port}/ (Ctrl-C stops it)', flush=True)
+        with contextlib.suppress(KeyboardInterrupt): server.serve_forever()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog='python -m website', description=__doc__)
+    parser.add_argument('command', choices=['build', 'serve'])
+    parser.add_argument('--port', type=int, default=8000, help='for serve; 0 takes a free one')
+    args = parser.parse_args()
+    if args.command == 'serve': return serve(args.port)
+    start = time.time()
+    count, wrong = build()
+    print(f'{count} pages in {time.time() - start:.1f} s')
+    if wrong: sys.exit('\n'.join([f'What is broken: {len(wrong)}', *wrong]))
+
+
+if __name__ == '__main__': main()

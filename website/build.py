@@ -1,0 +1,127 @@
+"Builds the site: reads the notebooks, sets each page in the template, checks the whole."
+import json
+import re
+import shutil
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, FileSystemLoader
+from nbdev.config import get_config
+
+from . import search
+from .api import api_page
+from .check import check
+from .markdown import plain
+from .page import Page
+
+HERE = Path(__file__).parent
+INSTALL = '''#| hide
+# Installs the course where it is missing, as in Colab.
+import importlib.util, subprocess, sys
+if not importlib.util.find_spec('{lib}'):
+    pip = [sys.executable, '-m', 'pip', 'install', '-q', 'git+{git}']
+    subprocess.run(pip, check=True)'''
+
+
+def project() -> dict:
+    "What the pages need to know of the project, from settings.ini"
+    cfg = get_config()
+    return dict(root=cfg.config_path, nbs=cfg.nbs_path, out=cfg.doc_path,
+                base=f'{cfg.doc_host}{cfg.doc_baseurl}/', title=cfg.title, lib=cfg.lib_path.name,
+                lib_path=cfg.lib_path, version=cfg.version, git=cfg.git_url,
+                description=cfg.description, branch=cfg.branch, repo=f'{cfg.user}/{cfg.repo}')
+
+
+def navigation(site: dict, known: dict) -> list[tuple[str, list[Page]]]:
+    "The sections of the sidebar in _quarto.yml, each with its pages in order"
+    config = yaml.safe_load((site['root']/'_quarto.yml').read_text(encoding='utf-8'))
+    groups = [part if isinstance(part, dict) else {'contents': [part]}
+              for part in config['website']['sidebar']['contents']]
+    return [(group.get('section', ''), [known[f] for f in group['contents'] if f in known])
+            for group in groups]
+
+
+def needed(page: Page, order: list[Page]) -> list[Page]:
+    "The earlier chapters that a chapter imports from, or names in its opening"
+    return [other for other in order if other.number < page.number
+            and {other.builds, other.source} & set(page.needs)]
+
+
+def numeral(number: str) -> str:
+    "The digits of a chapter's number, drawn by the stylesheet in MNIST's own hand"
+    return ''.join(f'<i class="d{digit}"></i>' for digit in number)
+
+
+def road(html: str, order: list[Page]) -> str:
+    "`html` with a list that is drawn as a road for the table that links to chapters"
+    chapters = {page.page: page for page in order}
+
+    def steps(m: re.Match) -> str:
+        rows = re.findall(r'<tr>\s*<td><a href="(.+?)">(.+?)</a></td>\s*<td>(.+?)</td>', m[0])
+        if not rows or not all(href in chapters for href, _, _ in rows): return m[0]
+        items = [f'<li><span class="numeral" aria-hidden="true">{numeral(chapters[href].number)}'
+                 f'</span><a href="{href}">{re.sub(r"^[0-9a-z]+ ", "", name)}</a><p>{text}</p>'
+                 f'<p class="minutes">{chapters[href].minutes} min</p></li>\n'
+                 for href, name, text in rows]
+        return f'<ol class="road">{"".join(items)}</ol>'
+
+    return re.sub(r'<div class="scroll"[^>]*><table.*?</table></div>', steps, html, flags=re.S)
+
+
+def take_away(notebook: Path, copy: Path, site: dict) -> None:
+    "A copy of `notebook` that runs anywhere: a cell after its title installs the course"
+    book = json.loads(notebook.read_text(encoding='utf-8'))
+    cell = dict(cell_type='code', id='install', metadata={}, outputs=[], execution_count=None,
+                source=INSTALL.format(**site))
+    book['cells'].insert(1, cell)
+    copy.write_text(json.dumps(book, ensure_ascii=False, indent=1) + '\n', encoding='utf-8')
+
+
+def write(site: dict, pages: list[Page], nav: list) -> None:
+    "Write the whole site into the docs folder"
+    out = site['out']
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(HERE/'static', out/'assets')
+    (out/'notebooks').mkdir()
+    env = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
+                      lstrip_blocks=True)
+    template, opened = env.get_template('page.html'), (HERE/'static'/'opened.svg').read_text()
+    order = [page for _, group in nav for page in group if page.number]
+    for page in pages:
+        for name, content in page.files.items():
+            (out/name).parent.mkdir(parents=True, exist_ok=True)
+            (out/name).write_bytes(content)
+        if page.notebook: take_away(page.path, out/'notebooks'/page.notebook, site)
+        at = order.index(page) if page in order else len(order)
+        html = template.render(
+            site=site, page=page, nav=nav, contents=page.contents,
+            body=road(page.body, order) if page.page == 'index.html' else page.body,
+            needs=needed(page, order), previous=order[at - 1] if 0 < at < len(order) else None,
+            next=order[at + 1] if at + 1 < len(order) else None, first=order[0] if order else None,
+            numeral=numeral(page.number), opened=opened,
+            description=plain(page.promise) or site['description'])
+        (out/page.page).write_text(html, encoding='utf-8')
+    ranked = order + [page for page in pages if page not in order]   # search ranks chapters first
+    text = json.dumps(search.rows(ranked), ensure_ascii=False, separators=(',', ':'))
+    (out/'search.json').write_text(text, encoding='utf-8')
+    urls = ''.join(f'<url><loc>{site["base"]}{page.page}</loc></url>\n' for page in pages)
+    (out/'sitemap.xml').write_text('<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns='
+        f'"http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n', encoding='utf-8')
+    (out/'.nojekyll').touch()
+
+
+def build() -> tuple[int, list[str]]:
+    "Build the site; how many pages it has, and what is broken in it"
+    site = project()
+    sources = sorted(path for kind in ('*.ipynb', '*.qmd') for path in site['nbs'].glob(kind))
+    pages = [Page(path, site) for path in sources if path.name != 'api.qmd']
+    built = [dict(builds=p.builds, page=p.page, notebook=p.notebook, title=p.title) for p in pages]
+    (site['nbs']/'api.qmd').write_text(api_page(site, built), encoding='utf-8')
+    pages.append(Page(site['nbs']/'api.qmd', site))
+    nav = navigation(site, {page.source: page for page in pages})
+    write(site, pages, nav)
+    listed = [page for _, group in nav for page in group]
+    wrong = [f'{page.source}: page without a title' for page in pages if not page.title]
+    wrong += [f'{page.source}: not in the sidebar of _quarto.yml'
+              for page in pages if page not in listed]
+    return len(pages), wrong + check(site['out'])

@@ -1,0 +1,90 @@
+"What a page shows of a notebook's cells: which code is folded, and each output at its best."
+import ast
+import re
+from html import escape
+
+from directives import split
+from nbdev.processors import (
+    FilterDefaults,
+    add_fold,
+    clean_show_doc,
+    exec_show_docs,
+    insert_warning,
+    mv_exports,
+)
+
+from .markdown import coloured, inline, render
+from .pictures import PICTURES, figure
+
+OURS = {insert_warning, clean_show_doc, exec_show_docs, add_fold, mv_exports}
+ASKED = {'code-fold', 'echo', 'include'}   # directives by which an author says how code is shown
+PREPARES = re.compile(r'plt\.style|plt\.rc|torch\.manual_seed|import |from ')
+DRAWS = re.compile(r'\b(plt|ax|axes|axs|fig)\b')
+ANSI = re.compile(r'\x1b\[[0-9;]*m')
+
+
+class Filter(FilterDefaults):
+    "nbdev's processors for the docs, less those that write for Quarto or run cells"
+    def base_procs(self): return [proc for proc in super().base_procs() if proc not in OURS]
+
+
+def is_check(node: ast.stmt) -> bool:
+    "Does this statement only assert? A mistake shown on purpose (`test_fail`) teaches instead"
+    call = getattr(getattr(getattr(node, 'value', None), 'func', None), 'id', '')
+    return isinstance(node, ast.Assert) or (call.startswith('test_') and call != 'test_fail')
+
+
+def plumbing(code: str) -> str | None:
+    "The name under which a cell that prepares, checks or draws is folded; None if it teaches"
+    try: body = ast.parse(code).body
+    except SyntaxError: return None
+    lines = code.splitlines()
+    if not body: return None
+    if all(isinstance(node, ast.Import | ast.ImportFrom) for node in body): return 'Imports'
+    if all(map(is_check, body)): return f'Checked: {len(body)} assertion{"s"*(len(body) > 1)}'
+    if all(PREPARES.match(ast.unparse(node)) for node in body): return 'Set-up'
+    if 5 <= sum(bool(DRAWS.search(line)) for line in lines) > len(lines)/2:
+        return 'How this is drawn'
+    return None
+
+
+def listing(code: str, options: dict) -> str:
+    "HTML of a cell's code, folded or not, as the author or else `plumbing` wants it"
+    if not options.get('echo', True) or not code.strip(): return ''
+    html = f'<pre class="code"><code>{coloured(code)}</code></pre>'
+    fold = options.get('code-fold', False)
+    name = options.get('code-summary', 'Code')
+    if not ASKED & options.keys() and (found := plumbing(code)): fold, name = True, found
+    if not fold: return html
+    kind = 'fold checked' if name.startswith('Checked') else 'fold'
+    return (f'<details class="{kind}"{" open"*(fold == "show")}><summary>{escape(name)}</summary>'
+            f'\n{html}\n</details>')
+
+
+def output(out: dict, options: dict, page) -> str:
+    "HTML of one output in the best form that a page without a kernel can show; perhaps none"
+    data = out.get('data', {})
+    if any(kind in data for kind in PICTURES):
+        caption = inline(options.get('fig-cap', ''), page)
+        html, files = figure(data, page.next_figure(), options.get('fig-alt', ''), caption)
+        page.files |= files
+        return html
+    if 'text/html' in data:   # a table's own style gives way to the site's
+        return re.sub(r'<style scoped>.*?</style>', '', ''.join(data['text/html']), flags=re.S)
+    if 'text/markdown' in data: return render(''.join(data['text/markdown']), page)
+    if any(kind.startswith('application/') for kind in data): return ''   # it needs a kernel
+    text = ''.join(data.get('text/plain', out.get('text', '')))
+    if out.get('output_type') == 'error': text = f'{out["ename"]}: {out["evalue"]}'
+    text = escape(ANSI.sub('', text).rstrip('\n'))
+    return f'<pre class="printed"><code>{text}</code></pre>' if text else ''
+
+
+def code_cell(cell, page) -> str:
+    "HTML of a code cell: its code and what it printed and drew"
+    options, code = split(cell.source)
+    if not options.get('include', True): return ''
+    outputs = cell.get('outputs', []) if options.get('output', True) else []
+    shown = [f'<div class="output">\n{html}\n</div>' for out in outputs
+             if (html := output(out, options, page))]
+    parts = [part for part in [listing(code, options), *shown] if part]
+    return '<div class="cell">\n' + '\n'.join(parts) + '\n</div>\n' if parts else ''

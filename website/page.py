@@ -1,0 +1,160 @@
+"One page of the site: what is known of it, and its text as HTML, from a notebook or a .qmd file."
+import re
+from functools import cached_property
+from html import escape
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from execnb.nbio import read_nb
+from nbdev.doclinks import NbdevLookup
+
+from .cells import Filter, code_cell
+from .markdown import anchor, inline, plain, render
+
+SHOWS = re.compile(r'show_doc\(([\w.]+)\)')
+ENDS = {'what-we-know-now': 'known', 'your-turn': 'turn', 'questions': 'questions'}
+
+
+class Section(NamedTuple):
+    "A heading and what stands under it, up to the next heading; level 1 is the page's beginning"
+    id: str
+    level: int
+    heading: str   # HTML
+    html: str
+
+
+class Page:
+    "A page; `text` is its HTML below the title"
+    def __init__(self, path: Path, site: dict):
+        self.path, self.site, self.source, self.name = path, site, path.name, path.stem
+        self.ids, self.names = {'content', 'course', 'query', 'found'}, set()
+        self.files, self.figures = {}, 0
+        self.number = m[1] if (m := re.match(r'(\d+)[a-z]?_', self.source)) else ''
+        self.page = re.sub(r'^\d+[a-zA-Z0-9]*_', '', self.name.lower()) + '.html'
+        self.notebook, self.builds, self.needs = '', None, []
+        if path.suffix == '.ipynb': self.read_notebook()
+        else: self.read_markdown()
+        self.plain = plain(self.title)
+
+    def read_markdown(self) -> None:
+        text = self.path.read_text(encoding='utf-8')
+        if m := re.match(r'---\n(.*?)\n---\n', text, re.S): text = text[m.end():]
+        self.about(yaml.safe_load(m[1]) if m else {})
+        self.text = self.finished(render(NbdevLookup().linkify(text), self))
+
+    def read_notebook(self) -> None:
+        nb = read_nb(self.path)
+        self.notebook = self.source
+        prose = [c.source for c in nb.cells if c.cell_type == 'markdown']
+        code = '\n'.join(c.source for c in nb.cells if c.cell_type == 'code')
+        lines = re.findall(r'^(?!#|\s*$)', code, re.M)
+        self.minutes = max(1, round(len(' '.join(prose).split())/220 + len(lines)/30))
+        m = re.search(r'^#\|\s*default_exp\s+(\w+)', code, re.M)
+        self.builds = m[1] if m else None
+        self.needs = re.findall(rf'^(?:from|import) {self.site["lib"]}\.(\w+)', code, re.M)
+        self.needs += re.findall(r'\]\((\d\d_\w+\.ipynb)', ' '.join(prose[:2]))
+        Filter()(nb)
+        self.about(getattr(nb, 'frontmatter_', {}))
+        cells = [cell for cell in nb.cells if cell.cell_type != 'raw']
+        self.names = {m[1].lower() for cell in cells if (m := SHOWS.match(cell.source))}
+        self.text = self.finished(''.join(self.cells(cells)))
+
+    def cells(self, cells: list):
+        "HTML of each cell; the names that an exported cell defines stand above it"
+        waiting, names = None, []   # an exported cell, until nbdev's `show_doc` of its names came
+        for cell in [*cells, None]:
+            if cell and (m := SHOWS.match(cell.source)):
+                names.append(m[1])
+                continue
+            if waiting: names.sort(key=waiting.source.find)
+            for name in names: yield f'<div class="cell">\n{self.defined(name)}\n</div>\n'
+            if waiting: yield code_cell(waiting, self)
+            waiting, names = None, []
+            if not cell: return
+            if cell.cell_type == 'markdown': yield render(cell.source, self)
+            elif 'exports' in cell.directives_: waiting = cell
+            else: yield code_cell(cell, self)
+
+    def defined(self, name: str) -> str:
+        "The heading of an exported name, with a link to its source"
+        link = NbdevLookup().code(f'{self.site["lib"]}.{self.builds}.{name}') or self.site['git']
+        return (f'<div class="defined">\n<h3 id="{name.lower()}" class="exported"><code>{name}'
+                f'</code>{anchor(name.lower(), name)}</h3><a href="{link}" class="source" '
+                f'aria-label="source of {name}">source</a>\n</div>')
+
+    def about(self, front: dict) -> None:
+        "Title and promise, from what nbdev or Quarto takes for front matter"
+        self.title = inline(front.get('title', ''), self)
+        self.promise = inline(front.get('description', ''), self)
+
+    # What markdown.py asks for
+
+    def place(self, wanted: str) -> str:
+        "An id for a heading: the one `wanted`, or one like it that no heading and no name has"
+        if wanted in self.names: wanted += '-section'
+        free = (f'{wanted}-{n}' if n else wanted for n in count())
+        self.ids.add(place := next(place for place in free if place not in self.ids))
+        return place
+
+    def address(self, href: str) -> str:
+        "Where a link leads: to a page of the site, or to the code host for the project's files"
+        href = href.removeprefix(self.site['base'])
+        path, _, place = href.partition('#')
+        if path.startswith('../') and (self.site['nbs']/path).exists():
+            return f'{self.site["git"]}/blob/{self.site["branch"]}/{path[3:]}'
+        if not re.match(r'\w+:', path) and path.endswith(('.ipynb', '.qmd')):
+            path = re.sub(r'^\d+[a-zA-Z0-9]*_', '', path.lower()).rpartition('.')[0] + '.html'
+        elif (file := self.site['nbs']/path).is_file(): self.files[path] = file.read_bytes()
+        return f'{path}#{place}' if place else path
+
+    def next_figure(self) -> str:
+        self.figures += 1
+        return f'{self.page[:-5]}-{self.figures - 1}'
+
+    # The whole
+
+    def finished(self, html: str) -> str:
+        "`html` with tables that scroll by themselves, less a link to the next chapter"
+        tables = count(1)
+        html = re.sub(r'<p><a [^>]*>Next\b(?:(?!</a>|</p>).)*</a></p>\n?', '', html)
+        return re.sub(r'<table.*?</table>', lambda m: scrolling(m[0], next(tables)), html,
+                      flags=re.S)
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        "The page in parts, one for each heading of the second and third level"
+        head, *parts = re.split(r'(?=<h[23] id=)', self.text)
+        found = [Section('', 1, self.title, head)]
+        for part in parts:
+            m = re.match(r'<h([23]) id="([^"]*)"[^>]*>(.*?)(?:<a class="anchor".*?)?</h\1>', part,
+                         re.S)
+            found.append(Section(m[2], int(m[1]), m[3], part[m.end():]))
+        return found
+
+    @property
+    def contents(self) -> list[Section]: return [s for s in self.sections if s.level == 2]
+
+    @property
+    def body(self) -> str:
+        "The text with each second-level heading and what follows it in a section of its own"
+        head, *parts = re.split(r'(?=<h2 id=)', self.text)
+        for i, part in enumerate(parts):
+            place = part.split('"', 2)[1]
+            kind = next((f' {kind}' for start, kind in ENDS.items() if place.startswith(start)), '')
+            parts[i] = f'<section class="part{kind}">{part}</section>\n'
+        return head + ''.join(parts)
+
+
+def scrolling(table: str, n: int) -> str:
+    "A table that can be scrolled with the keyboard too, its headings marked as such"
+    caption = re.search(r'<caption[^>]*>(.*?)</caption>', table, re.S)
+    label = escape(plain(caption[1]).strip()) if caption else f'Table {n}'
+    head, end, rest = table.partition('</thead>')
+    if end:
+        head = re.sub(r'<th([^>]*)>(\s|&nbsp;)*</th>', r'<td\1></td>', head)   # it says nothing
+        head = re.sub(r'<th(?![^>]*scope=)(?=[\s>])', '<th scope="col"', head)
+    head = re.sub(r'^<table border="\d+"', '<table', head)
+    return (f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
+            f'{head}{end}{rest}</div>')

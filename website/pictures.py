@@ -1,0 +1,57 @@
+"Pictures of a page: drawings stand in it, photographs get files of their own."
+import base64
+import io
+import re
+import struct
+from html import escape
+
+from PIL import Image
+
+PICTURES = 'image/svg+xml', 'image/png', 'image/jpeg', 'image/gif'
+
+
+def shown_size(png: bytes) -> tuple[int, int]:
+    "Width and height at which a PNG is meant to be shown, in CSS pixels: its own, less its density"
+    width, height = struct.unpack('>II', png[16:24])
+    at = png.find(b'pHYs')
+    dots = struct.unpack('>I', png[at + 4:at + 8])[0]*.0254 if at > 0 else 96
+    return round(width*96/dots), round(height*96/dots)
+
+
+def lighter(png: bytes) -> bytes:
+    "The same picture as lossless WebP, half the bytes"
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(png)).save(stream, 'WEBP', lossless=True, quality=60, method=2)
+    return stream.getvalue()
+
+
+def drawing(svg: str, name: str, alt: str) -> str:
+    """An SVG to stand in the page: with ids of its own, a name, and no more width than there is.
+
+    Its typeface, and the rules that matplotlib writes for every element, are left to the page."""
+    svg = re.sub(r'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->', '', svg,
+                 flags=re.S).strip()
+    svg = re.sub(r'<style[^>]*>\s*\*\s*\{[^}]*\}\s*</style>', '', svg)
+    svg = re.sub(r'\b(id="|href="#|url\(#)', rf'\g<1>{name}-', svg)
+    head, rest = svg.split('>', 1)
+    box = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', head)
+    unit = 96/72 if re.search(r'width="[\d.]+pt"', head) else 1
+    head = re.sub(r'\s(?:width|height|role|aria-label|xmlns:\w+|version)="[^"]*"', '', head)
+    size = f' width="{round(float(box[1])*unit)}"' if box else ''
+    return f'{head}{size} role="img" aria-label="{escape(alt)}">{rest}'
+
+
+def figure(data: dict, name: str, alt: str, caption: str = '') -> tuple[str, dict[str, bytes]]:
+    "HTML of the picture in an output's `data`, and the files that it needs, by name"
+    kind = next(kind for kind in PICTURES if kind in data)
+    text, files = ''.join(data[kind]), {}
+    if kind == 'image/svg+xml': shown = drawing(text, name, alt)
+    else:
+        content, ending, size = base64.b64decode(text), kind.split('/')[1], ''
+        if ending == 'png':
+            size = ' width="{}" height="{}"'.format(*shown_size(content))
+            content, ending = lighter(content), 'webp'
+        files[f'figures/{name}.{ending}'] = content
+        shown = f'<img src="figures/{name}.{ending}" alt="{escape(alt)}"{size}>'
+    caption = f'<figcaption>{caption}</figcaption>' if caption else ''
+    return f'<figure class="plot">{shown}{caption}</figure>', files
