@@ -8,16 +8,18 @@ __all__ = ['f', 'show_preds', 'mse', 'slope', 'check_gradients', 'apply_step', '
 # %% ../nbs/04_quadratic_sgd.ipynb #b9619646
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from math import inf
 
 import torch
+
+from .similarity import check
 
 # %% ../nbs/04_quadratic_sgd.ipynb #df6e925b
 def f(
     t:torch.Tensor,                       # times, any shape
     params:torch.Tensor|Sequence[float],  # the three knobs a, b, c
 )->torch.Tensor:                          # a speed for each time
-    "Parabola `a*t**2 + b*t + c`"
+    "Compute the parabola `a*t**2 + b*t + c`"
+    check(t=(t, 'floats (...)'), params=(params, 'three numbers'))
     a, b, c = params
     return a*t**2 + b*t + c
 
@@ -30,6 +32,7 @@ def show_preds(
     title:str='',
 )->None:
     "Draw the measurements as dots and `preds` as a curve"
+    check(preds=(preds, 'floats (n,)'), time=(time, 'floats (n,)'), speed=(speed, 'floats (n,)'))
     import matplotlib.pyplot as plt
     if ax is None: ax = plt.subplots()[1]
     ax.scatter(time, speed, s=16, color='C1', zorder=3)
@@ -41,10 +44,8 @@ def mse(
     preds:torch.Tensor,   # what the model says
     targets:torch.Tensor, # what was measured, in the same shape
 )->torch.Tensor:          # one number, in squared units of the targets
-    "Mean squared error; `ValueError` if the shapes differ"
-    if preds.shape != targets.shape:
-        raise ValueError(f'preds: got shape {tuple(preds.shape)}, want that of targets, '
-                         f'{tuple(targets.shape)}')
+    "Average the squared errors; raise `ValueError` if the shapes differ"
+    check(preds=(preds, 'floats (...)'), targets=(targets, 'floats (as preds)'))
     return ((preds - targets)**2).mean()
 
 # %% ../nbs/04_quadratic_sgd.ipynb #1977405d
@@ -53,16 +54,17 @@ def slope(
     x:float|torch.Tensor, # where to measure; a tensor measures at each of its elements
     eps:float=1e-6,       # how far to go to either side
 ):
-    "Rise over run of `func`, from `eps` before `x` to `eps` after it"
+    "Divide rise by run of `func`, from `eps` before `x` to `eps` after it"
+    check(func=(func, 'a function'), x=(x, 'a number or a tensor'), eps=(eps, 'a number above 0'))
     run = (x + eps) - (x - eps) # 2*eps as the computer can hold it
     if not torch.as_tensor(run > 0).all():
-        raise ValueError(f'eps: got {eps}, want a positive number, not too small to move x')
+        raise ValueError(f'eps: got {eps}, wants one large enough to move x')
     return (func(x + eps) - func(x - eps))/run
 
 # %% ../nbs/04_quadratic_sgd.ipynb #a8ec46bb
 @torch.no_grad()
 def _slopes(p, loss_func, k=20, seed=42):
-    "Dict from the place of an element of `p` to its slope; `k` places, all others held each time"
+    "Map places of `k` elements of `p` to their slopes, all others held each time"
     def loss_at(place, value):
         kept, p[place] = p[place].item(), value
         try: return float(loss_func())
@@ -73,20 +75,24 @@ def _slopes(p, loss_func, k=20, seed=42):
 
 # %% ../nbs/04_quadratic_sgd.ipynb #cbd78f93
 def _evidence(params, loss_func, names, grads):
-    "The loss, and lists of names, parameters and gradients; `ValueError` if they do not fit"
+    "Collect the loss, names, parameters and gradients; raise `ValueError` if they do not fit"
     if isinstance(params, torch.nn.Module): params = dict(params.named_parameters())
     if isinstance(params, torch.Tensor): params = [params]
+    check(params=(params, 'a list'), loss_func=(loss_func, 'a function'))
     if not isinstance(params, dict): params = {f'params[{i}]': p for i, p in enumerate(params)}
     names, params, loss = list(names or params), list(params.values()), loss_func()
-    kinds = {p.dtype for p in params}
+    if len(names) != len(params):
+        raise ValueError(f'names: got {len(names)}, wants one for each of {len(params)} params')
+    kinds = {getattr(p, 'dtype', type(p).__name__) for p in params}
     if kinds != {torch.float64}:
-        raise ValueError(f'params: got {kinds or "none"}, want float64; copy them with .double()')
-    if loss.numel() != 1 or not loss.isfinite() or loss.dtype != torch.float64:
-        raise ValueError(f'loss_func: got {loss.dtype} {loss}, want one finite number in float64')
+        raise ValueError(f'params: got {kinds or "none"}, wants float64; copy them with .double()')
+    check(loss_func=(loss, 'finite floats (...)'))
+    if loss.numel() != 1 or loss.dtype != torch.float64:
+        raise ValueError(f'loss_func: got {loss.dtype} {loss}, wants one number in float64')
     if grads is None: grads = torch.autograd.grad(loss, params, materialize_grads=True)
     if isinstance(grads, torch.Tensor): grads = [grads]
     got, want = ([tuple(o.shape) for o in os] for os in (grads, params))
-    if got != want: raise ValueError(f'grads: got shapes {got}, want those of params, {want}')
+    if got != want: raise ValueError(f'grads: got shapes {got}, wants those of params, {want}')
     return loss.item(), names, params, grads
 
 # %% ../nbs/04_quadratic_sgd.ipynb #f3516dc8
@@ -100,11 +106,12 @@ def check_gradients(
     seed:int=42,
 )->dict[str, float]:               # the largest error of each parameter, in the same parts
     "Compare gradients with slopes measured by nudging; `AssertionError` names what is off"
+    check(tol=(tol, 'a number above 0'), k=(k, 'a whole number from 1'))
     worst, (loss, *lists) = {}, _evidence(params, loss_func, names, grads)
     for name, p, grad in zip(*lists, strict=True):
         slopes = _slopes(p, loss_func, k, seed)
         if not any(slopes.values()) and not grad.any():
-            raise ValueError(f'loss_func: all slopes of {name} are 0; is it used?')
+            raise ValueError(f'loss_func: got slopes of 0 for all of {name}, wants its use')
         scale = max(abs(loss)/1000, *map(abs, slopes.values()))
         for place, measured in slopes.items():
             given = grad[place].item()
@@ -122,7 +129,7 @@ def apply_step(
     loss_func:Callable,  # takes `params`, gives the loss
 )->float:                # the loss before the step
     "Move `params` one step downhill"
-    if not 0 < lr < inf: raise ValueError(f'lr: got {lr}, want a finite number above 0')
+    check(params=(params, 'floats (...)'), lr=(lr, 'a number above 0'))
     params.grad = None                            # forget the step before
     loss = loss_func(params)                      # predict and compare
     loss.backward()                               # the slope of every knob
@@ -135,5 +142,6 @@ def curvatures(
     loss_func:Callable,  # takes `params`, gives the loss
     params:torch.Tensor, # where to measure, shape (n,)
 )->torch.Tensor:         # n curvatures, from the flattest direction to the steepest
-    "Eigenvalues of the Hessian (all second derivatives) of the loss at `params`"
+    "Find the eigenvalues of the Hessian (all second derivatives) of the loss at `params`"
+    check(loss_func=(loss_func, 'a function'), params=(params, 'floats (n,)'))
     return torch.linalg.eigvalsh(torch.autograd.functional.hessian(loss_func, params))

@@ -40,6 +40,11 @@ def _whole(value)->int:
     try: return index(value)
     except TypeError: return -1
 
+def _length(value)->int:
+    "Give the length of `value`, or -1 if it has none"
+    try: return len(value)
+    except TypeError: return -1
+
 _KINDS = {   # of the numbers in a tensor
     'numbers': lambda t: True,
     'numbers from 0 to 1': lambda t: ((t >= 0) & (t <= 1)).all(),
@@ -51,11 +56,13 @@ _KINDS = {   # of the numbers in a tensor
     'finite floats': lambda t: t.is_floating_point() and t.isfinite().all(),
     # and of all else
     'a number': lambda v: isfinite(_number(v)),
+    'a number or a tensor': lambda v: isinstance(v, torch.Tensor) or isfinite(_number(v)),
     'a number above 0': lambda v: 0 < _number(v) < inf,
     'a number from 0': lambda v: 0 <= _number(v) < inf,
     'a whole number from 0': lambda v: _whole(v) >= 0,
     'a whole number from 1': lambda v: _whole(v) >= 1,
     'a list': lambda v: isinstance(v, Iterable) and not isinstance(v, str | torch.Tensor),
+    'three numbers': lambda v: not isinstance(v, str) and _length(v) == 3,
     'a function': callable,
     'an nn.Module': lambda v: isinstance(v, torch.nn.Module),
     'an nn.Sequential': lambda v: isinstance(v, torch.nn.Sequential),

@@ -62,7 +62,8 @@ def test_steps_have_one_true_line_an_axis():
 def test_steps_name_the_axis_that_does_not_fit(axis):
     a, b = [2, 3, 4, 5], [2, 3, 4, 5]
     b[axis] += 6
-    with pytest.raises(ValueError, match=rf'^shape_b: got {b[axis]} on axis {axis} .* wants {a[axis]} '):
+    said = rf'^shape_b: got {b[axis]} on axis {axis} .* wants {a[axis]} '
+    with pytest.raises(ValueError, match=said):
         broadcast_steps(a, b)
 
 
