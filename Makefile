@@ -15,7 +15,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help setup lab test test-latest check nbs-test py-test docs docs-serve bench readme shrink hooks clean
+.PHONY: help setup lab test test-latest check nbs-test py-test docs docs-serve bench readme api shrink hooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -64,6 +64,9 @@ bench: $(READY) ## measure speed and memory against fastai and bare torch (takes
 
 readme: $(READY) ## make README.md from nbs/index.ipynb
 	$(BIN)/python tools/readme.py
+
+api: $(READY) ## make nbs/api.qmd, the reference, from modules and notebooks
+	$(BIN)/python -m website api
 
 shrink: $(READY) ## shrink the pictures stored in the notebooks, after running them
 	$(BIN)/python tools/shrink.py

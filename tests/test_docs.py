@@ -2,6 +2,7 @@
 import base64
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,17 +23,20 @@ SITE = dict(base='https://there.example/course/', git='https://code.example/cour
 make = nbformat.v4
 
 
-def paged(folder: Path, *parts, name: str = '03_C') -> Page:
+def paged(folder: Path, *parts, name: str = '03_C', **site) -> Page:
     "The page of a notebook with these cells below its title: Markdown, or code with its outputs"
     (folder/'nbs').mkdir(exist_ok=True)
     book = [make.new_code_cell(part[0], outputs=[make.new_output(**out) for out in part[1:]])
             if isinstance(part, tuple) else make.new_markdown_cell(part)
             for part in ('# A `title`\n\n> A promise.', *parts)]
     nbformat.write(make.new_notebook(cells=book), folder/'nbs'/f'{name}.ipynb')
-    return Page(folder/'nbs'/f'{name}.ipynb', SITE | dict(root=folder, nbs=folder/'nbs'))
+    return Page(folder/'nbs'/f'{name}.ipynb', SITE | dict(nbs=folder/'nbs') | site)
 
 
 def shown(data: dict) -> dict: return dict(output_type='display_data', data=data)
+
+
+def squeezed(text: str) -> str: return re.sub(r'\s', '', text)
 
 
 def soup(html: str) -> BeautifulSoup: return BeautifulSoup(html, 'html.parser')
@@ -308,38 +312,69 @@ def test_build_fails_with_the_list_of_faults(tmp_path):
 
 MODULE = '''
 "A module."
-__all__ = ['LIMIT', 'f', 'C']
+__all__ = ['LIMIT', 'f', 'C', 'D', 'P']
 LIMIT = 3 # how many
 def f(
     a:int, # the first
-    b=2, *rest, # the rest
-    key:str='k', # a `key`
+    b=1e-6, *rest, # the rest
+    key:str|None='k', # a `key`
 )->float: # a number
     "Do it with `a`"
 class C(Base):
     "A thing"
-    def __init__(self, n:int): ... # n is not documented here
+    kind:int = 0
+    def __init__(self, n:int, *, fast=True): ... # n is not documented here
     def run(self, fast=True): "Run it"
     @staticmethod
     def of(x): "Make one"
     def _hidden(self): pass
+class D(C):
+    "Another"
+    def more(self): "Do more"
+class P(NamedTuple):
+    "A pair"
+    left:int       # the one
+    right:int = 2  # the other
 '''
+CELLS = [('#| export\nLIMIT = 3',), ('x = 1\ny = LIMIT\nx + y', dict(
+            output_type='execute_result', data={'text/plain': '4'})),
+         ('#| exports\ndef f(): 0',), ('#| hide\nf()',), ('test_eq(f(1), 2)',),
+         ('b = 0\n' + 'b += 1\n'*12 + 'a = 1\nf(a)   # so',), ('f(2)',),
+         ('#| exports\nclass C: 0\nclass D: 0',), ('test_eq(C(1), C(1))',),
+         ('#| timing\nD(1)', dict(output_type='execute_result', data={'text/plain': '1 s'}))]
 
 
-def test_reference_from_docments(tmp_path):
+def test_reference_says_what_code_and_chapters_say(tmp_path):
     (tmp_path/'m.py').write_text(MODULE)
-    site = SITE | dict(lib_path=tmp_path)
-    page = dict(builds='m', notebook='04_m.ipynb', page='m.html', title='Em')
-    text = api.api_page(site, [page])
-    shown = [' '.join(soup(part).get_text(' ').split()) for part in text.split('### ')]
-    assert 'A module. Built in [Em](04_m.ipynb).' in shown[0]
-    for said in ('LIMIT = 3', 'how many'): assert said in shown[1]
-    assert 'f(a, b=2, *rest, key=\'k\')' in shown[2] and 'Do it with a' in shown[2]
-    for row in ('a int the first', '*rest the rest', "key str 'k' a key",
-                'returns float a number'): assert row in shown[2]
-    for said in ('C(n)', 'run(fast=True) Run it', 'of(x) Make one'): assert said in shown[3]
-    assert '_hidden' not in shown[3]
-    assert 'href="m.html#f"' in text and '/blob/main/digit_under_hood/m.py#L' in text
+    page = paged(tmp_path, ('#| default_exp m',), *CELLS, name='04_m')
+    text = api.api_page('digit_under_hood', SITE['git'] + '/blob/main', tmp_path, [page.path])
+    (tmp_path/'nbs'/'api.qmd').write_text(text)
+    made = Page(tmp_path/'nbs'/'api.qmd', page.site)
+    said = {s.id: squeezed(soup(s.html).get_text()) for s in made.sections}
+    assert 'Amodule.Builtinchapter04.' in said['digit_under_hood.m']
+    assert [s.id for s in made.contents[1:]] == ['limit', 'f', 'c', 'd', 'p']
+    assert said['limit'].startswith('LIMIT=3howmanyx=1y=LIMITx+y4Built')
+    for part in ("f(a, b=1e-6, *rest, key='k')", 'Do it with a', 'a int the first',
+                 '*rest the rest', "key str|None 'k' a key", 'returns float a number',
+                 'a = 1 f(a) # so Built'): assert squeezed(part) in said['f']
+    assert 'b+=1' not in said['f'] and 'test_eq' not in said['f']
+    for part in ('C(n, *, fast=True)', 'run(fast=True) Run it', 'of(x) Make one',
+                 'test_eq(C(1), C(1))'): assert squeezed(part) in said['c']
+    for part in ('D(n, *, fast=True)', 'Another', 'more() Do more', 'run(fast=True) Run it from C',
+                 'D(1) Built'): assert squeezed(part) in said['d']
+    assert '_hidden' not in text and '1 s' not in text and 'kind' not in text
+    assert 'P(left,right=2)' in said['p'] and 'rightint2theother' in said['p']
+    links = [a['href'] for a in soup(made.text).select('.where a')][:4]
+    assert links[0] == 'm.html' and links[2] == 'm.html#f'
+    assert all(h3['class'] == ['exported'] and h3.code for h3 in soup(made.text).select('h3'))
+
+
+def test_a_name_whose_code_is_not_shown_is_documented_in_its_chapter(tmp_path):
+    (tmp_path/'m.py').write_text(MODULE)
+    page = paged(tmp_path, ('#| default_exp m',), ('#| export\ndef f(a): "Do it"',), 'Text.',
+                 lib_path=tmp_path)
+    box = soup(page.text).select_one('.cell:has(> .defined)')
+    assert "f(a,b=1e-6,*rest,key='k')" in squeezed(box.get_text()) and box.select_one('.docments')
 
 
 def test_pictures_come_from_the_digits():

@@ -1,4 +1,4 @@
-"The site's two commands: `build` writes _docs, `serve` shows it on this machine."
+"The site's commands: `build` writes _docs, `serve` shows it here, `api` writes nbs/api.qmd."
 import argparse
 import contextlib
 import sys
@@ -7,6 +7,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from . import api
 from .build import build, project
 
 
@@ -33,10 +34,11 @@ def serve(port: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog='python -m website', description=__doc__)
-    parser.add_argument('command', choices=['build', 'serve'])
+    parser.add_argument('command', choices=['build', 'serve', 'api'])
     parser.add_argument('--port', type=int, default=8000, help='for serve; 0 takes a free one')
     args = parser.parse_args()
     if args.command == 'serve': return serve(args.port)
+    if args.command == 'api': return api.write()
     start = time.time()
     count, wrong = build()
     print(f'{count} pages in {time.time() - start:.1f} s')

@@ -1,65 +1,28 @@
-"Writes the API reference, a page of Markdown, from the docstrings and docments of the modules."
+"Writes the API reference, nbs/api.qmd: what the modules export, as code and chapters say it."
 import ast
-import io
 import re
-import tokenize
 from html import escape
 from pathlib import Path
 
+from nbdev.config import get_config
+
+from .examples import examples
+from .signatures import Module, Row, call, fields, members, rows, takes_self
+
 HEAD = '''---
 title: API reference
-description: Every name that the notebooks export, with the chapter that builds it.
+description: Every name that the notebooks export, with an example and the chapter that builds it.
 ---
 
+<!-- Made from the modules and the notebooks by `make api`. Change it there. -->
 '''
 COLUMNS = 'Parameter', 'Type', 'Default', 'What it is'
-Row = tuple[str, str, str, str]   # as in COLUMNS
-
-
-def comments(source: str) -> dict[int, str]:
-    "The comment of each line that has one, by line number"
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {t.start[0]: t.string.lstrip('# ') for t in tokens if t.type == tokenize.COMMENT}
 
 
 def ticks(text: str | None) -> str:
-    "HTML of a docstring: escaped, with `names` set as code"
-    return re.sub(r'`([^`]+)`', r'<code>\1</code>', escape(text or '', quote=False))
-
-
-def typed(node: ast.expr | None) -> str: return ast.unparse(node) if node else ''
-
-
-def rows(function: ast.FunctionDef, notes: dict[int, str], method: bool) -> list[Row]:
-    "Parameters of `function`, and what it returns; a line's comment is for its last parameter"
-    a = function.args
-    plain = [*a.posonlyargs, *a.args]
-    defaults = [None]*(len(plain) - len(a.defaults)) + a.defaults
-    named = [(arg.arg, arg, d) for arg, d in zip(plain, defaults, strict=True)][method:]
-    if a.vararg: named.append((f'*{a.vararg.arg}', a.vararg, None))
-    named += [(arg.arg, arg, d) for arg, d in zip(a.kwonlyargs, a.kw_defaults, strict=True)]
-    if a.kwarg: named.append((f'**{a.kwarg.arg}', a.kwarg, None))
-    last = {arg.end_lineno: name for name, arg, _ in named}
-    body = function.body[0].lineno
-    result = []
-    for name, arg, default in named:
-        mine = last[arg.end_lineno] == name and (arg.end_lineno or 0) < body
-        note = notes.get(arg.end_lineno or 0, '') if mine else ''
-        result.append((name, typed(arg.annotation), typed(default), note))
-    if function.returns:
-        line = function.returns.end_lineno or 0
-        note = '' if line in last or line >= body else notes.get(line, '')
-        result.append(('returns', typed(function.returns), '', note))
-    return result
-
-
-def signature(name: str, function: ast.FunctionDef, method: bool) -> str:
-    "The call, without types and comments"
-    given = [row for row in rows(function, {}, method) if row[0] != 'returns']
-    parts = [f'{row[0]}={row[2]}' if row[2] else row[0] for row in given]
-    only = len(function.args.kwonlyargs)
-    if only and not function.args.vararg: parts.insert(len(parts) - only, '*')
-    return f'{name}({", ".join(parts)})'
+    "HTML of a docstring: escaped, on one line, with `names` set as code"
+    said = re.sub(r'\s*\n\s*', ' ', text or '')
+    return re.sub(r'`([^`]+)`', r'<code>\1</code>', escape(said, quote=False))
 
 
 def table(found: list[Row]) -> str:
@@ -72,78 +35,72 @@ def table(found: list[Row]) -> str:
     if not found: return ''
     used = [i for i in range(4) if any(row[i] for row in found)]
     head = ''.join(f'<th scope="col">{COLUMNS[i]}</th>' for i in used)
-    body = ''.join(f'<tr>{"".join(cell(i, row[i]) for i in used)}</tr>' for row in found)
-    return (f'<table class="docments"><thead><tr>{head}</tr></thead>'
-            f'<tbody>{body}</tbody></table>')
+    body = ''.join(f'<tr>{"".join(cell(i, row[i]) for i in used)}</tr>\n' for row in found)
+    return (f'<table class="docments">\n<thead><tr>{head}</tr></thead>\n'
+            f'<tbody>\n{body}</tbody>\n</table>\n')
 
 
-def functions(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
-    return {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+def methods(found: dict, node: ast.ClassDef) -> str:
+    "The public methods of a class as an HTML list, inherited ones with the class they come from"
+    shown = ''
+    for name, (function, owner, module) in found.items():
+        if name.startswith('_'): continue
+        given = rows(function, module, takes_self(function))
+        origin = '' if owner is node else f' <small>from <code>{owner.name}</code></small>'
+        shown += (f'<dt><code>{escape(call(name, given, function))}</code></dt>\n'
+                  f'<dd>{ticks(ast.get_docstring(function))}{origin}</dd>\n')
+    return f'<dl class="methods">\n{shown}</dl>\n' if shown else ''
 
 
-def takes_self(method: ast.FunctionDef) -> bool:
-    return 'staticmethod' not in map(ast.unparse, method.decorator_list)
-
-
-def entry(node: ast.stmt, source: str, notes: dict[int, str]) -> str:
-    "HTML for one exported name: its call, docstring, parameters and methods"
+def entry(name: str, module: Module, modules: list[Module]) -> str:
+    "Markdown for one exported name: its call, docstring, parameters and methods"
+    node = module.defined[name]
+    said, rest = '', ''
     if isinstance(node, ast.ClassDef):
-        methods = functions(node)
-        init = methods.get('__init__')
-        bases = ', '.join(map(ast.unparse, node.bases))
-        call = signature(node.name, init, True) if init else f'{node.name}({bases})'
-        listed = ''.join(
-            f'<dt><code>{escape(signature(name, m, takes_self(m)))}</code></dt>'
-            f'<dd>{ticks(ast.get_docstring(m))}</dd>'
-            for name, m in methods.items() if not name.startswith('_'))
-        rest = table(rows(init, notes, True)) if init else ''
-        if listed: rest += f'<dl class="methods">{listed}</dl>'
+        found = members(node, module, modules)
+        given = fields(node, module)
+        if init := found.get('__init__'): given = rows(init.function, init.module, True)
+        made = call(name, given, init.function if init else None)
+        said, rest = ast.get_docstring(node), table(given) + methods(found, node)
     elif isinstance(node, ast.FunctionDef):
-        call, rest = signature(node.name, node, False), table(rows(node, notes, False))
-    else: call, rest = ast.get_source_segment(source, node) or '', ''
-    said = isinstance(node, ast.ClassDef | ast.FunctionDef)
-    text = ast.get_docstring(node) if said else notes.get(node.end_lineno or 0)
-    text = f'<p>{ticks(text)}</p>' if text else ''
-    return f'<pre class="call"><code>{escape(call)}</code></pre>{text}{rest}'
+        given = rows(node, module, False)
+        made, said, rest = call(name, given, node), ast.get_docstring(node), table(given)
+    else:
+        made = module.text(node)
+        said = module.notes.get(node.end_lineno or 0)
+    if said: rest = f'<p>{ticks(said)}</p>\n{rest}'
+    return f'```{{.python .call}}\n{made}\n```\n' + (f'\n{rest}' if rest else '')
 
 
-def definitions(tree: ast.Module) -> dict[str, ast.stmt]:
-    "What a module defines at its top"
-    found: dict[str, ast.stmt] = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef): found[node.name] = node
-        elif isinstance(node, ast.Assign): found[ast.unparse(node.targets[0])] = node
-    return found
-
-
-def module_part(path: Path, page: dict, site: dict, taken: set[str]) -> str:
-    "The section of one module; `taken` are the ids that are in use"
-    source = path.read_text(encoding='utf-8')
-    tree, notes = ast.parse(source), comments(source)
-    defined = definitions(tree)
-    promise = (ast.get_docstring(tree) or '').rstrip('.')
-    text = (f'## {site["lib"]}.{path.stem}\n\n{promise}. '
-            f'Built in [{page["title"]}]({page["notebook"]}).\n\n')
-    chapter = page['notebook'][:2]
-    every = defined.get('__all__')
-    for name in ast.literal_eval(every.value) if isinstance(every, ast.Assign) else []:
-        if not (node := defined.get(name)): continue
-        place = page['page'] + ('' if isinstance(node, ast.Assign) else f'#{name.lower()}')
-        code = f'{site["git"]}/blob/{site["branch"]}/{site["lib"]}/{path.name}#L{node.lineno}'
-        built = f'Built in chapter {chapter}'
-        links = (f'<p class="where"><a href="{place}" aria-label="{built}: {name}">{built}</a> '
-                 f'<a href="{code}" aria-label="Source of {name}">Source</a></p>')
-        free = name.lower() not in taken
-        anchor = name.lower() if free else f'{path.stem}.{name.lower()}'
-        taken.add(anchor)
-        html = entry(node, source, notes) + links
-        text += f'### {name}\n\n```{{=html}}\n{html}\n```\n\n'
+def api_page(lib: str, git: str, lib_path: Path, chapters: list[Path]) -> str:
+    "The whole reference, modules in the order of the chapters"
+    built = {m[1]: path for path in chapters
+             if (m := re.search(r'#\| default_exp (\w+)', path.read_text(encoding='utf-8')))}
+    modules = [Module(lib_path/f'{name}.py') for name in built if (lib_path/f'{name}.py').exists()]
+    text = HEAD
+    for module in modules:
+        path, used = built[module.name], examples(built[module.name])
+        number, promise = path.stem.split('_')[0], ast.get_docstring(module.tree) or ''
+        text += (f'\n## {lib}.{module.name}\n\n{promise.rstrip(".")}. '
+                 f'Built in [chapter {number}]({path.name}).\n')
+        for name in module.exports:
+            assigned = isinstance(module.defined[name], ast.Assign)
+            place = path.name + ('' if assigned else f'#{name.lower()}')
+            text += f'\n### `{name}`\n\n{entry(name, module, modules)}'
+            if example := used.get(name):
+                text += f'\n```python\n{example.code}\n```\n'
+                if example.output: text += f'\n```{{.printed}}\n{example.output}\n```\n'
+            links = {f'Built in chapter {number}': place,
+                     'Source': f'{git}/{lib}/{module.name}.py#{name}'}
+            where = ' '.join(f'<a href="{href}" aria-label="{said}: {name}">{said}</a>'
+                             for said, href in links.items())
+            text += f'\n<p class="where">{where}</p>\n'
     return text
 
 
-def api_page(site: dict, pages: list[dict]) -> str:
-    "The whole reference, modules in the order of the chapters"
-    taken: set[str] = set()
-    built = [(site['lib_path']/f'{page["builds"]}.py', page) for page in pages if page['builds']]
-    return HEAD + ''.join(module_part(path, page, site, taken)
-                          for path, page in built if path.exists())
+def write() -> None:
+    "Make nbs/api.qmd"
+    cfg = get_config()
+    text = api_page(cfg.lib_path.name, f'{cfg.git_url}/blob/{cfg.branch}', cfg.lib_path,
+                    sorted(cfg.nbs_path.glob('[0-9]*.ipynb')))
+    (cfg.nbs_path/'api.qmd').write_text(text, encoding='utf-8', newline='\n')

@@ -9,7 +9,6 @@ from jinja2 import Environment, FileSystemLoader
 from nbdev.config import get_config
 
 from . import search
-from .api import api_page
 from .check import check
 from .markdown import plain
 from .page import Page
@@ -114,10 +113,7 @@ def build() -> tuple[int, list[str]]:
     "Build the site; how many pages it has, and what is broken in it"
     site = project()
     sources = sorted(path for kind in ('*.ipynb', '*.qmd') for path in site['nbs'].glob(kind))
-    pages = [Page(path, site) for path in sources if path.name != 'api.qmd']
-    built = [dict(builds=p.builds, page=p.page, notebook=p.notebook, title=p.title) for p in pages]
-    (site['nbs']/'api.qmd').write_text(api_page(site, built), encoding='utf-8')
-    pages.append(Page(site['nbs']/'api.qmd', site))
+    pages = [Page(path, site) for path in sources]
     nav = navigation(site, {page.source: page for page in pages})
     write(site, pages, nav)
     listed = [page for _, group in nav for page in group]

@@ -49,6 +49,7 @@ def heading_open(md, tokens, i, options, env) -> str:
     inline = tokens[i + 1]   # a heading is no place for links
     inline.children = [t for t in inline.children if not t.type.startswith('link_')]
     tokens[i].attrSet('id', env['page'].place(slug(''.join(t.content for t in inline.children))))
+    if env['page'].reference and tokens[i].tag == 'h3': tokens[i].attrSet('class', 'exported')
     return md.renderToken(tokens, i, options, env)
 
 
@@ -68,10 +69,17 @@ def image(md, tokens, i, options, env) -> str:
     return md.image(tokens, i, options, env)
 
 
+def html(md, tokens, i, options, env) -> str:
+    "HTML that stands in Markdown: its links too lead to pages"
+    return re.sub(r'(?<=<a href=")[^"]+', lambda m: env['page'].address(m[0]), tokens[i].content)
+
+
 def fence(md, tokens, i, options, env) -> str:
-    language = tokens[i].info.strip()
-    if language == '{=html}': return tokens[i].content
-    return f'<pre class="code"><code>{coloured(tokens[i].content, language)}</code></pre>\n'
+    "Code: after the fence stands its language, or as in Quarto `{.language .kind}`"
+    said = re.findall(r'[\w-]+', tokens[i].info)
+    kind = next((kind for kind in ('call', 'printed') if kind in said), 'code')
+    language = said[0] if said and said[0] != kind else ''
+    return f'<pre class="{kind}"><code>{coloured(tokens[i].content, language)}</code></pre>\n'
 
 
 def maths(tex: str, display: bool, stop: str = '') -> str:
@@ -100,8 +108,8 @@ def parser() -> MarkdownIt:
     md.enable(['table', 'strikethrough', 'smartquotes'])
     md.use(dollarmath_plugin, allow_space=False, allow_digits=False, double_inline=True)
     rules = dict(heading_open=heading_open, heading_close=heading_close, link_open=link_open,
-                 image=image, fence=fence, code_block=fence, math_inline=math_inline,
-                 math_block=math_block, math_inline_double=math_display)
+                 image=image, fence=fence, code_block=fence, html_block=html, html_inline=html,
+                 math_inline=math_inline, math_inline_double=math_display, math_block=math_block)
     for name, rule in rules.items(): md.add_render_rule(name, rule)
     return md
 

@@ -10,8 +10,10 @@ import yaml
 from execnb.nbio import read_nb
 from nbdev.doclinks import NbdevLookup
 
+from .api import entry
 from .cells import Filter, code_cell
 from .markdown import anchor, inline, plain, render
+from .signatures import Module
 
 SHOWS = re.compile(r'show_doc\(([\w.]+)\)')
 ENDS = {'what-we-know-now': 'known', 'your-turn': 'turn', 'questions': 'questions'}
@@ -34,6 +36,7 @@ class Page:
         self.number = m[1] if (m := re.match(r'(\d+)[a-z]?_', self.source)) else ''
         self.page = re.sub(r'^\d+[a-zA-Z0-9]*_', '', self.name.lower()) + '.html'
         self.notebook, self.builds, self.needs = '', None, []
+        self.reference = self.name == 'api'
         if path.suffix == '.ipynb': self.read_notebook()
         else: self.read_markdown()
         self.plain = plain(self.title)
@@ -69,7 +72,9 @@ class Page:
                 names.append(m[1])
                 continue
             if waiting: names.sort(key=waiting.source.find)
-            for name in names: yield f'<div class="cell">\n{self.defined(name)}\n</div>\n'
+            for name in names:
+                said = '' if waiting else self.documented(name)
+                yield f'<div class="cell">\n{self.defined(name)}\n{said}</div>\n'
             if waiting: yield code_cell(waiting, self)
             waiting, names = None, []
             if not cell: return
@@ -83,6 +88,11 @@ class Page:
         return (f'<div class="defined">\n<h3 id="{name.lower()}" class="exported"><code>{name}'
                 f'</code>{anchor(name.lower(), name)}</h3><a href="{link}" class="source" '
                 f'aria-label="source of {name}">source</a>\n</div>')
+
+    def documented(self, name: str) -> str:
+        "The call, text and parameters of a name whose code the page does not show"
+        module = Module(self.site['lib_path']/f'{self.builds}.py')
+        return render(entry(name, module, [module]), self)
 
     def about(self, front: dict) -> None:
         "Title and promise, from what nbdev or Quarto takes for front matter"
@@ -100,8 +110,9 @@ class Page:
 
     def address(self, href: str) -> str:
         "Where a link leads: to a page of the site, or to the code host for the project's files"
-        href = href.removeprefix(self.site['base'])
-        path, _, place = href.partition('#')
+        path, _, place = href.removeprefix(self.site['base']).partition('#')
+        if place and (m := re.fullmatch(rf'.*/({self.site["lib"]}/\w+)\.py', path)):
+            return NbdevLookup().code(f'{m[1]}.{place}'.replace('/', '.')) or path
         if path.startswith('../') and (self.site['nbs']/path).exists():
             return f'{self.site["git"]}/blob/{self.site["branch"]}/{path[3:]}'
         if not re.match(r'\w+:', path) and path.endswith(('.ipynb', '.qmd')):
@@ -134,7 +145,9 @@ class Page:
         return found
 
     @property
-    def contents(self) -> list[Section]: return [s for s in self.sections if s.level == 2]
+    def contents(self) -> list[Section]:
+        "The sections that the list of contents names; in the reference, every one"
+        return [s for s in self.sections if s.level == 2 or s.level == 3 and self.reference]
 
     @property
     def body(self) -> str:

@@ -70,7 +70,7 @@ all('details').forEach(d => d.addEventListener('toggle', reach))
 // The place in the table of contents
 
 const links = new Map(all('.contents a').map(a => [a.hash.slice(1), a]))
-const heads = all('.text h2[id]').filter(h => links.has(h.id))
+const heads = all('.text :is(h2, h3)[id]').filter(h => links.has(h.id))
 let queued = false
 function mark() {
   queued = false
