@@ -1,85 +1,13 @@
-"""No page shows a stale number: each notebook is run afresh and compared with what it has stored.
-
-A cell whose output may differ from run to run, such as a time, says so with the line `#| timing`.
-Whole numbers and words must be equal. Fractions may differ as much as float32 between machines.
-"""
-import math
-import os
-import re
+"No page shows a stale number: each notebook is run afresh and compared with what it has stored."
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from html import unescape
-from pathlib import Path
 
 import nbformat
 import pytest
+from compare import NOTEBOOKS, difference, differences, rerun, texts
 from directives import directives
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 
-NBS = Path(__file__).parents[1]/'nbs'
-NOTEBOOKS = sorted(path.name for path in NBS.glob('*.ipynb'))
 AT_ONCE = 2     # kernels
-NUMBER = re.compile(r'(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?')
-RELATIVE, ABSOLUTE = 1e-3, 1e-4
-ANSI = r'\x1b\[[0-9;]*m'
-PICTURES = {'image/png', 'image/jpeg', 'image/svg+xml'}
-PASSING = {'application/javascript', 'application/vnd.jupyter.widget-view+json'}
-
-
-def run(name: str) -> nbformat.NotebookNode:
-    "The notebook as a fresh kernel leaves it, less the cells that are not meant to run"
-    nb = nbformat.read(NBS/name, 4)
-    nb.cells = [cell for cell in nb.cells if directives(cell).get('eval', True)]
-    for cell in nb.cells:
-        if cell.cell_type == 'code': cell.outputs, cell.execution_count = [], None
-    client = NotebookClient(nb, timeout=300, kernel_name='python3',
-                            resources={'metadata': {'path': str(NBS)}})
-    client.execute(env=os.environ | {'IN_TEST': '1', 'PYDEVD_DISABLE_FILE_VALIDATION': '1'})
-    return nb
-
-
-def words(html: str) -> str:
-    "The text of an HTML output"
-    return unescape(re.sub(r'<(style|script)\b.*?</\1>|<[^>]+>', ' ', html, flags=re.S))
-
-
-def texts(cell) -> list[str]:
-    "What a cell shows: its text, a word for each picture, and nothing for bars and widgets"
-    shown: list[str] = []
-    for output in cell.outputs:
-        data = output.get('data', {})
-        html = ''.join(data.get('text/html', ''))
-        plain = ''.join(output.get('text', data.get('text/plain', '')))
-        if PASSING & set(data) or '<progress' in html: continue
-        if html and not words(html).strip(): continue
-        if PICTURES & set(data): shown.append('picture')
-        elif html: shown.append(words(html))
-        elif output.output_type != 'stream': shown.append(re.sub(ANSI, '', plain))
-        elif shown and shown[-1].startswith(f'{output.name}: '): shown[-1] += plain
-        else: shown.append(f'{output.name}: {plain}')
-    return shown
-
-
-def skeleton(text: str) -> str:
-    "`text` without its numbers and spaces"
-    return re.sub(r'\s+', '', NUMBER.sub('#', text))
-
-
-def same_number(a: str, b: str) -> bool:
-    "Are two printed numbers equal, fractions within the tolerance?"
-    if re.fullmatch(r'[-+]?\d+', a) and re.fullmatch(r'[-+]?\d+', b): return int(a) == int(b)
-    return math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=ABSOLUTE)
-
-
-def difference(stored: list[str], fresh: list[str]) -> str | None:
-    "What differs between the outputs of a cell, or None"
-    if len(stored) != len(fresh): return f'{len(stored)} outputs stored, {len(fresh)} now: {fresh}'
-    for old, new in zip(stored, fresh, strict=True):
-        if skeleton(old) != skeleton(new): return f'stored {old!r}, now {new!r}'
-        for a, b in zip(NUMBER.findall(old), NUMBER.findall(new), strict=True):
-            if not same_number(a, b): return f'stored {a}, now {b}, in {new!r}'
-    return None
 
 
 @pytest.fixture(scope='module')
@@ -88,27 +16,19 @@ def fresh(request) -> Iterator[dict[str, Future]]:
     items = (item for item in request.session.items if 'fresh' in getattr(item, 'fixturenames', ()))
     wanted = [item.callspec.params['name'] for item in items]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        runs = {name: pool.submit(run, name) for name in wanted}
+        runs = {name: pool.submit(rerun, name) for name in wanted}
         yield runs
         for future in runs.values(): future.cancel()
 
 
 @pytest.mark.parametrize('name', NOTEBOOKS)
 def test_stored_outputs_are_true(name, fresh):
-    cells = nbformat.read(NBS/name, 4).cells
-    stored = {cell.id: texts(cell) for cell in cells if cell.cell_type == 'code'}
-    try: ran = fresh[name].result()
-    except CellExecutionError as error: pytest.fail(re.sub(ANSI, '', str(error))[-3000:])
-    wrong, compared, excused = [], 0, 0
-    for cell in ran.cells:
-        if cell.cell_type != 'code': continue
-        old, new = stored[cell.id], texts(cell)
-        if 'timing' in directives(cell):
-            excused += 1
-            if len(old) != len(new): wrong.append(f'{cell.source}\n    {difference(old, new)}')
-        elif found := difference(old, new): wrong.append(f'{cell.source[:200]}\n    {found[:400]}')
-        else: compared += bool(old)
+    ran = fresh[name].result()
+    wrong = differences(ran)
     assert not wrong, '\n\n'.join(wrong)
+    timed = ['timing' in directives(cell) for cell, old, new in ran]
+    excused = sum(timed)
+    compared = sum(bool(old) and not time for (cell, old, new), time in zip(ran, timed, strict=True))
     assert compared >= 1
     assert excused <= .2*compared + 1, f'{excused} cells excuse themselves from the comparison'
 
