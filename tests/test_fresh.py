@@ -26,9 +26,8 @@ def test_stored_outputs_are_true(name, fresh):
     ran = fresh[name].result()
     wrong = differences(ran)
     assert not wrong, '\n\n'.join(wrong)
-    timed = ['timing' in directives(cell) for cell, old, new in ran]
-    excused = sum(timed)
-    compared = sum(bool(old) and not time for (cell, old, new), time in zip(ran, timed, strict=True))
+    excused = sum('timing' in directives(cell) for cell, old, new in ran)
+    compared = sum(bool(old) and 'timing' not in directives(cell) for cell, old, new in ran)
     assert compared >= 1
     assert excused <= .2*compared + 1, f'{excused} cells excuse themselves from the comparison'
 
@@ -68,3 +67,31 @@ def test_comparison_reads_every_kind_of_output():
     first, *rest = texts(cell)
     assert first == 'stdout: loss 0.5\nloss 0.5\n'
     assert [text.strip() for text in rest] == ['7', 'picture']
+
+
+def cell_of(source: str, output=None):
+    "A code cell as `rerun` lists it, which showed 1 before and shows `output` now"
+    cell = nbformat.v4.new_code_cell(source, outputs=[output] if output else [])
+    return cell, ['1'], texts(cell)
+
+
+def test_a_time_is_excused_but_no_assertion_on_it():
+    def error(name): return nbformat.v4.new_output('error', ename=name, evalue='', traceback=[])
+    time = nbformat.v4.new_output('stream', text='nan')
+    assert not differences([cell_of('#| timing\nx', time)])
+    assert not differences([cell_of('#| timing\nplot(x)', error('ValueError'))])
+    assert differences([cell_of('#| timing\nx')]) and differences([cell_of('x', time)])
+    assert differences([cell_of('#| timing\nassert x < 1', error('AssertionError'))])
+    assert differences([cell_of('plot(x)', error('ValueError'))])
+
+
+def test_no_clock_fails_an_assertion_on_it(tmp_path, monkeypatch):
+    "A notebook that compares times is caught; one that only shows them passes"
+    source = 'from time import perf_counter\nstart = perf_counter()\n'
+    shows = nbformat.v4.new_code_cell(f'#| timing\n{source}perf_counter() - start',
+                                      outputs=[nbformat.v4.new_output('stream', text='0.1')])
+    asserts = nbformat.v4.new_code_cell(f'{source}assert perf_counter() - start < 100')
+    nbformat.write(nbformat.v4.new_notebook(cells=[shows, asserts]), tmp_path/'times.ipynb')
+    monkeypatch.setattr('compare.NBS', tmp_path)
+    assert len(found := differences(rerun('times.ipynb'))) == 1
+    assert 'AssertionError' in found[0] and 'assert perf_counter' in found[0]

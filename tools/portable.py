@@ -50,7 +50,7 @@ def report(found: dict[str, dict[str, list[str]]]) -> str:
 
 
 def with_torch(version: str, names: list[str]) -> int:
-    "Check `names` as they are with another torch, in an environment made for it; return its exit code"
+    "Check `names` with another torch, in an environment made for it; return the exit code"
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder)/('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
