@@ -3,12 +3,15 @@ SHELL  := bash
 PYTHON ?= python3
 VENV   ?= .venv
 LAB_FLAGS ?=
+PIP_FLAGS ?=
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 else
 BIN := $(VENV)/bin
 endif
-READY := $(VENV)/.ready
+# What a learner needs, and what the checks need beside it: one environment, that grows.
+COURSE := $(VENV)/.course
+READY  := $(VENV)/.ready
 # Jupyter refuses to start for root, as in most containers, unless it is told to.
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
@@ -21,15 +24,26 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-$(READY): settings.ini setup.py pyproject.toml
+# $(call install,WORDS,EXTRA): the library as it lies here, and what EXTRA names in settings.ini
+define install
 	@$(PYTHON) -c "import sys; v = sys.version_info; v < (3, 11) and sys.exit(f'Python 3.11 or later is needed, this is {v[0]}.{v[1]}: try make PYTHON=python3.12')"
+	@echo 'Once, into $(VENV): PyTorch, fastai, JupyterLab$1. On Linux pip takes the PyTorch for NVIDIA'
+	@echo 'GPUs, SIZE in all; the README says how to get the one without, SIZE in all.'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[$2]'
+endef
+
+$(COURSE): settings.ini setup.py pyproject.toml
+	$(call install,,course)
 	@touch $@
 
-setup: $(READY) ## install only, into .venv
+$(READY): settings.ini setup.py pyproject.toml
+	$(call install, and the tools of the checks,dev)
+	@touch $(COURSE) $@
 
-lab: $(READY) ## open the first chapter in JupyterLab (LAB_FLAGS=--no-browser to only serve it)
+setup: $(READY) ## install all of it into .venv, and no more
+
+lab: $(COURSE) ## open the first chapter in JupyterLab (LAB_FLAGS=--no-browser to only serve it)
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) nbs/00_data.ipynb
 
 test: check nbs-test py-test ## check everything: notebooks, library, README, style, types
@@ -48,7 +62,7 @@ py-test: $(READY)
 
 test-latest: ## the notebooks and the library with the newest fastai, in an environment of its own
 	$(PYTHON) -m venv .venv-latest
-	.venv-latest/bin/python -m pip install --quiet --upgrade . pytest
+	.venv-latest/bin/python -m pip install --upgrade $(PIP_FLAGS) '.[course]' pytest
 	.venv-latest/bin/pip list 2>/dev/null | grep -E '^(fastai|fastcore|torch|fastbook) '
 	cd nbs && ../.venv-latest/bin/jupyter execute *.ipynb
 	.venv-latest/bin/pytest -q tests/test_data.py tests/test_learner.py tests/test_library.py
@@ -75,4 +89,4 @@ hooks: $(READY) ## for contributors: nbdev's git hooks, which merge notebooks ce
 	$(BIN)/nbdev_install_hooks
 
 clean: ## remove what was built (keeps the environment)
-	rm -rf _docs _proc build dist .pytest_cache .ruff_cache
+	rm -rf _docs _proc build dist *.egg-info .pytest_cache .ruff_cache .quarto nbs/nbdev.yml nbs/sidebar.yml

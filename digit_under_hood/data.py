@@ -129,8 +129,9 @@ def _stamp(folder:Path)->bytes:
 
 # %% ../nbs/00_data.ipynb #1dd652cc
 def _progress(items:list)->Iterator:
-    "Yield `items` under a progress bar that leaves nothing behind"
-    import fastprogress.fastprogress as fp
+    "Yield `items` under a progress bar that leaves nothing behind, where fastprogress is installed"
+    try: import fastprogress.fastprogress as fp
+    except ModuleNotFoundError: return (yield from items)
     shown = len(items) > 1000 and (fp.IN_NOTEBOOK or os.isatty(1))
     yield from fp.progress_bar(items, leave=False) if shown else items   # pyright: ignore
     if shown and fp.IN_NOTEBOOK:
