@@ -27,8 +27,8 @@ help: ## list the targets
 # $(call install,WORDS,EXTRA): the library as it lies here, and what EXTRA names in settings.ini
 define install
 	@$(PYTHON) -c "import sys; v = sys.version_info; v < (3, 11) and sys.exit(f'Python 3.11 or later is needed, this is {v[0]}.{v[1]}: try make PYTHON=python3.12')"
-	@echo 'Once, into $(VENV): PyTorch, fastai, JupyterLab$1. On Linux pip takes the PyTorch for NVIDIA'
-	@echo 'GPUs, SIZE in all; the README says how to get the one without, SIZE in all.'
+	@echo 'Once, into $(VENV): PyTorch, fastai, JupyterLab$1, about 2 GB in all; on Linux 7 GB,'
+	@echo 'with the PyTorch for NVIDIA GPUs, unless PIP_FLAGS asks for the one without: see README.'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[$2]'
 endef

@@ -1,4 +1,4 @@
-"What the workflows may do: no action that can change under us, no write access beside our own code."
+"What the workflows may do: no action that can change under us, no code of ours that can write."
 import re
 from pathlib import Path
 
