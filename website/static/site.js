@@ -1,4 +1,4 @@
-// The page without this script is complete to read and to walk through. This adds search, the theme button,
+// The page without this script is complete to read and to walk through. This adds the theme button,
 // copy buttons, the menu on a phone, and the mark in the table of contents.
 const root = document.documentElement
 const $ = (query, from = document) => from.querySelector(query)
@@ -84,102 +84,14 @@ if (heads.length) {
 
 // A link into a folded part opens it; print shows every part
 
+function place(hash) {
+  try { return document.getElementById(decodeURIComponent(hash.slice(1))) } catch { return null }   // `#%` is no address
+}
 function unfold() {
-  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)))
+  const target = place(location.hash)
   for (let d = target && target.closest('details'); d; d = d.parentElement.closest('details')) d.open = true
 }
 addEventListener('hashchange', unfold)
 unfold()
 addEventListener('beforeprint', () => all('.text details:not([open])').forEach(d => { d.open = true; d.dataset.shut = '' }))
 addEventListener('afterprint', () => all('details[data-shut]').forEach(d => { d.open = false; delete d.dataset.shut }))
-
-// Search: every word must occur; titles count more than text, whole words more than beginnings
-
-const dialog = $('dialog.search'), query = $('#query'), found = $('#found'), count = $('.count', dialog)
-let entries = null, chosen = -1
-async function openSearch() {
-  if (dialog.open) return
-  dialog.showModal()
-  query.select()
-  entries ??= fetch('search.json').then(r => r.json()).then(rows => {
-    const titles = new Map(rows.filter(row => !row[1]).map(row => [row[0], row[2]]))
-    return rows.map(([page, id, title, text]) => ({ href: page + (id && '#' + id), within: titles.get(page), title, text,
-      low: [title, text, id ? titles.get(page) : ''].map(words => words.toLowerCase()) }))
-  })
-  entries.catch(() => { count.textContent = 'The search index could not be read: is the site being served?' })
-  look()
-}
-const plain = word => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-function score(entry, words) {
-  let total = 0
-  for (const word of words) {
-    const whole = new RegExp(`(^|[^\\w])${plain(word)}($|[^\\w])`), start = new RegExp(`(^|[^a-z0-9])${plain(word)}`)
-    const [title, text, page] = entry.low
-    const about = page.includes(word) ? 6 : 0
-    const here = about + (whole.test(title) ? 30 : start.test(title) ? 20 : title.includes(word) ? 8
-      : whole.test(text) ? 4 : start.test(text) ? 3 : text.includes(word) ? 1 : 0)
-    if (!here) return 0
-    total += here + Math.min(3, text.split(word).length - 1)
-  }
-  return total + (entry.low[0] === words.join(' ') ? 40 : 0)
-}
-function part(text, words) {
-  const near = Math.max(0, text.toLowerCase().indexOf(words[0]) - 50)
-  const at = near && text.indexOf(' ', near) + 1
-  return (at ? '… ' : '') + text.slice(at, at + 150) + (at + 150 < text.length ? ' …' : '')
-}
-function marked(text, words) {
-  const out = document.createElement('span')
-  text.split(new RegExp(`(${words.map(plain).join('|')})`, 'gi')).forEach((piece, i) => {
-    if (i % 2) out.append(Object.assign(document.createElement('mark'), { textContent: piece }))
-    else out.append(piece)
-  })
-  return out
-}
-async function look() {
-  const list = await entries.catch(() => null)
-  if (!list) return
-  const words = query.value.toLowerCase().split(/\s+/).filter(Boolean)
-  const best = words.length ? list.map(e => [score(e, words), e]).filter(o => o[0]).sort((a, b) => b[0] - a[0]).slice(0, 12) : []
-  found.replaceChildren(...best.map(([, e], i) => {
-    const item = document.createElement('li'), link = document.createElement('a')
-    item.role = 'presentation'
-    Object.assign(link, { href: e.href, id: 'found-' + i, role: 'option', tabIndex: -1 })
-    link.setAttribute('aria-selected', 'false')
-    const where = Object.assign(document.createElement('small'), { textContent: e.within })
-    const title = document.createElement('strong')
-    title.append(marked(e.title, words))
-    link.append(title, where, marked(part(e.text, words), words))
-    link.addEventListener('click', () => dialog.close())
-    item.append(link)
-    return item
-  }))
-  count.textContent = words.length ? best.length ? `${best.length} places` : 'Nothing found. Try a shorter word.' : ''
-  choose(best.length ? 0 : -1)
-}
-function choose(i) {
-  const options = all('a', found)
-  chosen = options.length ? (i + options.length) % options.length : -1
-  options.forEach((o, n) => o.setAttribute('aria-selected', n === chosen))
-  query.setAttribute('aria-expanded', options.length > 0)
-  if (chosen < 0) query.removeAttribute('aria-activedescendant')
-  else { query.setAttribute('aria-activedescendant', options[chosen].id); options[chosen].scrollIntoView({ block: 'nearest' }) }
-}
-query.addEventListener('input', look)
-query.addEventListener('keydown', e => {
-  if (e.key === 'ArrowDown') choose(chosen + 1)
-  else if (e.key === 'ArrowUp') choose(chosen - 1)
-  else if (e.key === 'Escape') dialog.close()
-  else if (e.key === 'Enter') all('a', found)[chosen]?.click()
-  else return
-  e.preventDefault()
-})
-dialog.addEventListener('click', e => { if (e.target === dialog) dialog.close() })
-$('.search-open').addEventListener('click', openSearch)
-addEventListener('keydown', e => {
-  const typing = e.target.closest?.('input, textarea, select, [contenteditable]')
-  if ((e.key === '/' && !typing && !e.ctrlKey && !e.metaKey && !e.altKey) || (e.key === 'k' && (e.ctrlKey || e.metaKey))) {
-    e.preventDefault()
-    openSearch()
-  }
-})
