@@ -1,12 +1,19 @@
-"What the tests share: one Chromium for all tests of pages."
+"What the tests share: one Chromium for all tests of pages, and the docs site, built once."
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from configparser import ConfigParser
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
          '--disable-component-update']
 NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
@@ -39,3 +46,53 @@ def browser() -> Iterator:
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope='session')
+def built() -> str:
+    "What the build of the docs site prints"
+    command = [sys.executable, '-m', 'website', 'build']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope='session')
+def site(built) -> Iterator[str]:
+    "The address of the site, served under the path that it is published at"
+    from website.__main__ import handler
+    cfg = ConfigParser()
+    cfg.read(ROOT/'settings.ini', encoding='utf-8')
+    base = f'{cfg["DEFAULT"]["doc_baseurl"]}/'
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler(ROOT/'_docs', base)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}{base}'
+        server.shutdown()
+
+
+@pytest.fixture
+def reader(browser, site) -> Iterator[Callable[..., Any]]:
+    "Opens a page in a browser of its own that reaches nothing but the site; else the test fails"
+    refused: list[str] = []
+    errors: list[str] = []
+    contexts = []
+
+    def gate(route):
+        if route.request.url.startswith(site): return route.continue_()
+        refused.append(route.request.url)
+        return route.abort()
+
+    def new(path: str = 'index.html', **options):
+        context = browser.new_context(**{'viewport': {'width': 1280, 'height': 900}, **options})
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        context.route('**/*', gate)
+        page = context.new_page()
+        page.on('pageerror', lambda error: errors.append(str(error)))
+        page.goto(site + path)
+        return page
+
+    yield new
+    for context in contexts: context.close()
+    assert refused == []
+    assert errors == []

@@ -6,16 +6,14 @@ matters `@` the page.
 import gzip
 import json
 import re
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-from website.search import search_index  # noqa: E402
+from website.search import search_index
 
+ROOT = Path(__file__).parents[1]
 AXE = (ROOT/'tests'/'vendor'/'axe.min.js').read_text(encoding='utf-8')
 PHONE = {'width': 390, 'height': 844}
 INDEX = '**/search.json'
@@ -150,7 +148,7 @@ def test_snippets_are_prose_around_the_words(reader):
     page = reader()
     opened(page, 'valley zigzags')
     snippet = page.get_by_role('option').first.locator('span').last
-    assert snippet.locator('mark', has_text='zigzags').count() == 1
+    assert snippet.locator('mark', has_text='zigzag').count() >= 1
     opened(page, 'mnist_loss')
     found = ' '.join(page.get_by_role('option').locator('span').all_inner_texts())
     assert 'loss' in found and not re.search(r'\bdef \w+\(|\bimport \w+\n|\): return', found)

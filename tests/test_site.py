@@ -4,79 +4,22 @@ No request leaves the machine. The tests look at roles, texts and behaviour, not
 """
 import ast
 import gzip
-import json
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from configparser import ConfigParser
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import pytest
-
-from website.__main__ import handler
 
 ROOT = Path(__file__).parents[1]
 CFG = ConfigParser()
 CFG.read(ROOT/'settings.ini', encoding='utf-8')
 REPO = '{user}/{repo}'.format_map(CFG['DEFAULT'])
-BASE = f'{CFG["DEFAULT"]["doc_baseurl"]}/'   # where the published site lies on its host
 WEIGHT = 700_000              # bytes a page may weigh, gzipped, with all that it loads
 AXE = (Path(__file__).parent/'vendor'/'axe.min.js').read_text(encoding='utf-8')
 WIDE, PHONE = {'width': 1280, 'height': 900}, {'width': 390, 'height': 844}
-
-
-def build() -> str:
-    "Build the site; what the build printed"
-    command = [sys.executable, '-m', 'website', 'build']
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope='module')
-def built() -> str: return build()
-
-
-@pytest.fixture(scope='module')
-def site(built) -> Iterator[str]:
-    "The address of the site, served under the path that it is published at"
-    with ThreadingHTTPServer(('127.0.0.1', 0), handler(ROOT/'_docs', BASE)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{server.server_port}{BASE}'
-        server.shutdown()
-
-
-@pytest.fixture
-def reader(browser, site) -> Iterator[Callable[..., Any]]:
-    "Opens a page in a browser of its own that reaches nothing but the site; else the test fails"
-    refused: list[str] = []
-    errors: list[str] = []
-    contexts = []
-
-    def gate(route):
-        if route.request.url.startswith(site): return route.continue_()
-        refused.append(route.request.url)
-        return route.abort()
-
-    def new(path: str = 'index.html', **options):
-        context = browser.new_context(**{'viewport': WIDE, **options})
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        context.route('**/*', gate)
-        page = context.new_page()
-        page.on('pageerror', lambda error: errors.append(str(error)))
-        page.goto(site + path)
-        return page
-
-    yield new
-    for context in contexts: context.close()
-    assert refused == []
-    assert errors == []
 
 
 def names() -> list[str]:
@@ -283,44 +226,6 @@ def test_notebook_taken_away_installs_the_course_where_it_is_missing(built, monk
     exec(cell.source, {})
     address = f'git+{CFG["DEFAULT"]["git_url"]}'
     assert done == [[sys.executable, '-m', 'pip', 'install', '-q', address]]
-
-
-def test_search_finds_the_section_and_lands_on_it(reader):
-    page = reader()
-    page.keyboard.press('/')
-    page.get_by_role('combobox', name='Search the course').fill('broadcasting')
-    page.get_by_role('option').first.wait_for()
-    assert 'broadcasting' in page.get_by_role('option').first.inner_text().lower()
-    page.get_by_role('combobox').fill('rules broadcasting')
-    page.get_by_role('option').first.filter(has_text=re.compile('rule', re.I)).wait_for()
-    section = page.get_by_role('option').first.locator('strong').inner_text()
-    page.keyboard.press('Enter')
-    page.wait_for_url('**/broadcasting.html#*')
-    heading = page.get_by_role('main').get_by_role('heading', name=section).first
-    heading.wait_for()
-    page.wait_for_function(      # a smooth scroll comes to rest near the top
-        'h => { const {top} = h.getBoundingClientRect(); return 0 < top && top < 450 }',
-        arg=heading.element_handle(), timeout=10_000)
-    page.keyboard.press('Control+k')
-    page.get_by_role('combobox').fill('zzzz')
-    page.get_by_text('Nothing found').wait_for()
-    page.keyboard.press('Escape')
-    assert not page.get_by_role('dialog').is_visible()
-
-
-def test_search_walks_with_the_keyboard(reader, site):
-    page = reader()
-    page.get_by_role('button', name='Search').click()
-    page.get_by_role('combobox').fill('learning rate')
-    second = page.get_by_role('option').nth(1)
-    second.wait_for()
-    page.keyboard.press('ArrowDown')
-    assert second.get_attribute('aria-selected') == 'true'
-    address = second.evaluate('a => a.href')
-    page.keyboard.press('Enter')
-    page.wait_for_url(address)
-    rows = json.loads((ROOT/'_docs'/'search.json').read_text(encoding='utf-8'))
-    assert {row[0] for row in rows} == set(names())
 
 
 # Light, dark, maths, keyboard, no script, paper

@@ -8,10 +8,10 @@ import yaml
 from jinja2 import Environment, FileSystemLoader
 from nbdev.config import get_config
 
-from . import search
 from .check import check
 from .markdown import plain
 from .page import Page
+from .search import search_index
 
 HERE = Path(__file__).parent
 INSTALL = '''#| hide
@@ -101,8 +101,8 @@ def write(site: dict, pages: list[Page], nav: list) -> None:
             description=plain(page.promise) or site['description'])
         (out/page.page).write_text(html, encoding='utf-8')
     ranked = order + [page for page in pages if page not in order]   # search ranks chapters first
-    text = json.dumps(search.rows(ranked), ensure_ascii=False, separators=(',', ':'))
-    (out/'search.json').write_text(text, encoding='utf-8')
+    texts = ((page.page, (out/page.page).read_text(encoding='utf-8')) for page in ranked)
+    (out/'search.json').write_text(search_index(texts), encoding='utf-8')
     urls = ''.join(f'<url><loc>{site["base"]}{page.page}</loc></url>\n' for page in pages)
     (out/'sitemap.xml').write_text('<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns='
         f'"http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n', encoding='utf-8')

@@ -56,8 +56,9 @@ class Reader(HTMLParser):
     def classed(self, names: set[str]) -> bool: return any(own & names for _, own in self.open)
 
     def skipped(self) -> bool:
-        fold = self.inside('summary') and self.classed({'fold'})
-        return fold or self.inside(*SKIPPED) or self.classed(LEFT_OUT)
+        if self.inside('summary') and self.classed({'fold'}): return True
+        if self.inside('thead') and self.classed({'docments'}): return True
+        return self.inside(*SKIPPED) or self.classed(LEFT_OUT)
 
     def begin(self, place: str, kind: str, heading: str = '') -> Entry:
         "A new entry, which what follows belongs to"
@@ -83,8 +84,8 @@ class Reader(HTMLParser):
 
     def kind(self, tag: str, classes: set[str]) -> str:
         "What a heading stands for"
-        if 'exported' in classes: return 'api' if self.page == 'api.html' else 'definition'
-        if self.page == 'glossary.html' and tag == 'h3': return 'term'
+        named = {'api.html': 'api', 'glossary.html': 'term'}.get(self.page) if tag == 'h3' else None
+        if named or 'exported' in classes: return named or 'definition'
         return 'end' if self.ends else 'section'
 
     def handle_data(self, data):
