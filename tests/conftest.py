@@ -86,6 +86,7 @@ def reader(browser, site) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(**{'viewport': {'width': 1280, 'height': 900}, **options})
         contexts.append(context)
         context.set_default_timeout(10_000)
+        context.set_default_navigation_timeout(30_000)
         context.route('**/*', gate)
         page = context.new_page()
         page.on('pageerror', lambda error: errors.append(str(error)))
