@@ -18,7 +18,7 @@
     ['licence', 'copyright'], ['plot', 'draw', 'figure'], ['lr', 'rate'], ['uncertainty', 'interval'], ['cast', 'dtype']]
   const SPELLED = { axes: 'axis', matrices: 'matrix', indices: 'index', color: 'colour', gray: 'grey', license: 'licence' }
   const WORD = /[\p{L}\p{N}_]+(?:[.'’-][\p{L}\p{N}_]+)*/gu
-  const parts = word => [...new Set([word, ...word.split(/[.'’_-]/)])].filter(Boolean)
+  const parts = word => [...new Set([word, ...word.split(/[.'’-]/), ...word.split(/[.'’_-]/)])].filter(Boolean)
   const tokens = text => (text.toLowerCase().match(WORD) ?? []).flatMap(parts)
   function stem(word) {
     const one = SPELLED[word] ?? word.slice(0, 40).replace(/(ss|x|ch|sh)es$|([^aisu])s$/, (m, a, b) => word.length > 3 ? a ?? b : m)
