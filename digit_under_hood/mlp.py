@@ -9,7 +9,8 @@ __all__ = ['simple_net', 'count_parameters', 'relu_fit', 'layer_outputs', 'dead_
 import torch
 from torch import nn
 
-from .mnist_linear import check_shapes
+from .learner import mode
+from .similarity import check
 
 # %% ../nbs/07_mlp.ipynb #27120a84
 def simple_net(
@@ -18,9 +19,10 @@ def simple_net(
     n_out:int=1,     # numbers out: one score, or one for each class
     seed:int|None=None, # makes the random start repeatable; torch's own generator is left alone
 )->nn.Sequential:    # takes shape (n, n_in), gives (n, n_out)
-    "Build linear, ReLU, linear; a `ValueError` for a size below 1"
-    for name, size in (('n_hidden', n_hidden), ('n_in', n_in), ('n_out', n_out)):
-        if size < 1: raise ValueError(f'{name} must be 1 or more, got {size}')
+    "Build linear, ReLU, linear; raise `ValueError` for a size below 1"
+    sizes = dict(n_hidden=n_hidden, n_in=n_in, n_out=n_out)
+    check(**{name: (size, 'a whole number from 1') for name, size in sizes.items()})
+    if seed is not None: check(seed=(seed, 'a whole number from 0'))
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None: torch.manual_seed(seed)
         return nn.Sequential(nn.Linear(n_in, n_hidden), nn.ReLU(), nn.Linear(n_hidden, n_out))
@@ -30,6 +32,7 @@ def count_parameters(
     model:nn.Module,
 )->int:
     "Count the numbers that training may change"
+    check(model=(model, 'an nn.Module'))
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 # %% ../nbs/07_mlp.ipynb #0341f977
@@ -38,8 +41,8 @@ def relu_fit(
     y:torch.Tensor, # its values there, shape (m,)
     n:int,          # ReLUs, with their corners spread evenly over `x`
 )->nn.Sequential:   # linear, ReLU, linear: takes shape (m, 1), gives (m, 1)
-    "Fit a curve with `n` ReLUs, the last layer by least squares; a `ValueError` if shapes differ"
-    check_shapes(flat=True, x=x, y=y)
+    "Fit a curve with `n` ReLUs, the last layer by least squares; raise `ValueError` for bad shapes"
+    check(x=(x, 'finite floats (m,)'), y=(y, 'finite floats (m,)'), n=(n, 'a whole number from 1'))
     net, x, y = simple_net(n, n_in=1), x.double(), y.double()
     knots = torch.linspace(x.min(), x.max(), n + 1, dtype=torch.double)[:-1]
     columns = torch.cat([torch.relu(x[:, None] - knots), torch.ones(len(x), 1)], 1)
@@ -54,11 +57,10 @@ def layer_outputs(
     model:nn.Sequential,
     xb:torch.Tensor, # what the first layer takes, one row an item
 )->list[torch.Tensor]: # one tensor a layer, the last one being `model(xb)`
-    "Send `xb` through `model` and keep what each layer gives, without gradients"
-    if not isinstance(model, nn.Sequential):
-        raise TypeError(f'model must be an nn.Sequential, got {type(model).__name__}')
+    "Send `xb` through `model` in eval mode and keep what each layer gives, without gradients"
+    check(model=(model, 'an nn.Sequential'), xb=(xb, 'floats (n, ...)'))
     outputs = []
-    with torch.no_grad():
+    with torch.no_grad(), mode(model, training=False):
         for layer in model: outputs.append(xb := layer(xb.clone()))  # some layers overwrite it
     return outputs
 
@@ -67,10 +69,11 @@ def dead_units(
     model:nn.Sequential,
     x:torch.Tensor,  # inputs to try, one row an item; more rows make the verdict safer
 )->torch.Tensor:     # bool, one entry for each unit of each ReLU, in order
-    "Find the ReLU units that are 0 for every row of `x`; a `ValueError` if `model` has no ReLU"
+    "Find the ReLU units that are 0 for every row of `x`; raise `ValueError` if `model` has no ReLU"
+    check(x=(x, 'finite floats (n, ...)'))
     outputs = zip(model, layer_outputs(model, x), strict=True)
     dead = [(out == 0).flatten(1).all(0) for layer, out in outputs if isinstance(layer, nn.ReLU)]
-    if not dead: raise ValueError('model has no nn.ReLU among its layers')
+    if not dead: raise ValueError('model: got no nn.ReLU among its layers, wants one')
     return torch.cat(dead)
 
 # %% ../nbs/07_mlp.ipynb #845539a5
@@ -79,12 +82,14 @@ def confusion_counts(
     targets:torch.Tensor, # true classes, same shape
     n_classes:int=2,
 )->torch.Tensor:          # int64, a row for each true class, a column for each predicted one
-    "Count each pair of true and predicted class; a `ValueError` for a bad shape or class"
-    check_shapes(flat=True, preds=preds, targets=targets)
+    "Count each pair of true and predicted class; raise `ValueError` for a bad shape or class"
+    check(preds=(preds, 'whole numbers (n,)'), targets=(targets, 'whole numbers (n,)'),
+          n_classes=(n_classes, 'a whole number from 1'))
+    for name, classes in (('preds', preds), ('targets', targets)):
+        low, high = int(classes.min()), int(classes.max())
+        if low < 0 or high >= n_classes:
+            raise ValueError(f'{name}: got {low} to {high}, wants 0 to {n_classes - 1}')
     pairs = torch.stack([targets, preds]).long()
-    low, high = int(pairs.min()), int(pairs.max())
-    if low < 0 or high >= n_classes:
-        raise ValueError(f'preds and targets must be 0 to {n_classes - 1}, got {low} to {high}')
     counts = (pairs[0]*n_classes + pairs[1]).bincount(minlength=n_classes**2)
     return counts.view(n_classes, n_classes)
 
@@ -94,7 +99,8 @@ def confident_mistakes(
     targets:torch.Tensor, # 1 for a 3, 0 for a 7, same shape
     n:int|None=None,      # how many to give; None for all
 )->torch.Tensor:          # positions, the surest mistake first
-    "Find the items on the wrong side of 0, farthest off first; a `ValueError` if shapes differ"
-    check_shapes(flat=True, scores=scores, targets=targets)
+    "Find the items on the wrong side of 0, farthest off first; raise `ValueError` for bad shapes"
+    check(scores=(scores, 'floats without nan (n,)'), targets=(targets, 'zeros and ones (n,)'))
+    if n is not None: check(n=(n, 'a whole number from 0'))
     wrong = ((scores > 0) != (targets == 1)).nonzero()[:, 0]
     return wrong[scores[wrong].abs().argsort(descending=True)][:n]

@@ -40,11 +40,12 @@ def _whole(value)->int:
     try: return index(value)
     except TypeError: return -1
 
-def _length(value)->int:
-    "Give the length of `value`, or -1 if it has none"
-    try: return len(value)
-    except TypeError: return -1
+def _is_list(value)->bool:
+    "Say whether `value` hands out things one by one"
+    return isinstance(value, Iterable) and not isinstance(value, str | torch.Tensor)
 
+# %% ../nbs/02_similarity.ipynb #f1a6b7c8
+#| code-fold: true
 _KINDS = {   # of the numbers in a tensor
     'numbers': lambda t: True,
     'numbers from 0 to 1': lambda t: ((t >= 0) & (t <= 1)).all(),
@@ -61,8 +62,11 @@ _KINDS = {   # of the numbers in a tensor
     'a number from 0': lambda v: 0 <= _number(v) < inf,
     'a whole number from 0': lambda v: _whole(v) >= 0,
     'a whole number from 1': lambda v: _whole(v) >= 1,
-    'a list': lambda v: isinstance(v, Iterable) and not isinstance(v, str | torch.Tensor),
-    'three numbers': lambda v: not isinstance(v, str) and _length(v) == 3,
+    'a size': lambda v: all(_whole(n) > 0 for n in (v if isinstance(v, tuple | list) else [v])),
+    'a list': _is_list,
+    'a list of batches': lambda v: _is_list(v) and (not isinstance(v, tuple | list) or all(
+        isinstance(batch, tuple | list) and len(batch) == 2 for batch in v)),
+    'three numbers': lambda v: isinstance(v, tuple | list | torch.Tensor) and len(v) == 3,
     'a function': callable,
     'an nn.Module': lambda v: isinstance(v, torch.nn.Module),
     'an nn.Sequential': lambda v: isinstance(v, torch.nn.Sequential),
