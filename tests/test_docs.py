@@ -152,10 +152,8 @@ def test_what_is_known_of_a_notebook(tmp_path):
     assert page.promise == 'A promise.'
     assert (page.page, page.number, page.notebook) == ('c.html', '03', '03_C.ipynb')
     assert (page.minutes, page.builds, page.needs) == (1, 'made', ['data', '02_b.ipynb'])
-    assert [(s.id, s.level) for s in page.sections] == [
-        ('', 1), ('one', 2), ('two', 3), ('your-turn', 2)]
-    assert 'More of' in page.sections[0].html and '<p>b</p>' in page.sections[2].html
-    assert [s.id for s in page.contents] == ['one', 'your-turn']
+    assert [(s.id, s.level, s.heading) for s in page.contents] == [
+        ('one', 2, 'One'), ('your-turn', 2, 'Your turn')]
     parts = soup(page.body).select('section')
     assert [part['class'] for part in parts] == [['part'], ['part', 'turn']]
     assert parts[0].select('h2, h3') and 'the end' not in page.text
@@ -258,6 +256,13 @@ def test_check_finds(fault, tmp_path):
     assert len(wrong) == 1 and wrong[0].startswith('page.html: ') and FAULTS[fault] in wrong[0]
 
 
+def test_page_for_what_is_missing_has_links_that_hold_at_any_depth(tmp_path):
+    (tmp_path/'404.html').write_text(GOOD.format('<a href="/c/404.html#here">a</a>'))
+    assert check(tmp_path, '/c/') == []
+    (tmp_path/'404.html').write_text(GOOD.format('<a href="/c/gone.html">a</a>'))
+    assert check(tmp_path, '/c/') == ['404.html: broken link: /c/gone.html']
+
+
 def test_check_passes_what_is_fine(tmp_path):
     page = tmp_path/'page.html'
     page.write_text(GOOD.format('<a href="#here">a</a> <a href="https://www.example">b</a> for $3 '
@@ -350,7 +355,8 @@ def test_reference_says_what_code_and_chapters_say(tmp_path):
     text = api.api_page('digit_under_hood', SITE['git'] + '/blob/main', tmp_path, [page.path])
     (tmp_path/'nbs'/'api.qmd').write_text(text)
     made = Page(tmp_path/'nbs'/'api.qmd', page.site)
-    said = {s.id: squeezed(soup(s.html).get_text()) for s in made.sections}
+    parts = re.split(r'<h[23] id="([^"]*)"[^>]*>.*?</h[23]>', made.text)
+    said = {place: squeezed(soup(html).get_text()) for place, html in zip(parts[1::2], parts[2::2])}
     assert 'Amodule.Builtinchapter04.' in said['digit_under_hood.m']
     assert [s.id for s in made.contents[1:]] == ['limit', 'f', 'c', 'd', 'p']
     assert said['limit'].startswith('LIMIT=3howmanyx=1y=LIMITx+y4Built')
@@ -380,10 +386,10 @@ def test_a_name_whose_code_is_not_shown_is_documented_in_its_chapter(tmp_path):
 def test_pictures_come_from_the_digits():
     archive = ROOT/'digit_under_hood'/'data'/'mnist.npz'
     with np.load(archive) as arrays: mean, typical = art.digit(arrays, 3)
-    drawn = {'logo': art.svg(mean, art.square(mean), art.ACCENT), 'opened': art.opened(typical),
-             'digits/3': art.svg(typical, art.crop(typical))}
+    drawn = {'static/logo': art.svg(mean, art.square(mean), art.ACCENT),
+             'static/digits/3': art.svg(typical, art.crop(typical)), 'opened': art.opened(typical)}
     for name, text in drawn.items():
-        assert (art.ASSETS/f'{name}.svg').read_text(encoding='utf-8') == text
+        assert (ROOT/'website'/f'{name}.svg').read_text(encoding='utf-8') == text
 
 
 def test_only_one_line_includes_the_configuration():

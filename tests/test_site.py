@@ -23,8 +23,8 @@ WIDE, PHONE = {'width': 1280, 'height': 900}, {'width': 390, 'height': 844}
 
 
 def names() -> list[str]:
-    "The built pages"
-    return sorted(path.name for path in (ROOT/'_docs').glob('*.html'))
+    "The built pages that have a place in the course"
+    return sorted(path.name for path in (ROOT/'_docs').glob('*.html') if path.stem != '404')
 
 
 def chapters() -> list[Path]:
@@ -45,10 +45,28 @@ def onward(page): return page.get_by_role('navigation', name='Previous and next 
 
 def test_build_says_how_many_pages(built):
     count = int(built.split(' pages')[0])
-    assert count == len(names()) >= len(chapters()) + 4
+    assert count == len(names()) + 1 >= len(chapters()) + 6
+
+
+def test_every_published_file_is_used(built):
+    files = [path for path in (ROOT/'_docs').rglob('*') if path.is_file()]
+    text = ' '.join(path.read_text(encoding='utf-8') for path in files
+                    if path.suffix in ('.html', '.css', '.js'))
+    spare = {path.name for path in files if path.name not in text}
+    assert spare - set(names()) == {'.nojekyll', 'sitemap.xml'}
 
 
 # Every page
+
+def test_a_wrong_address_shows_a_page_that_leads_on(reader, site):
+    page = reader('gone/deep/page.html')
+    assert page.request.get(f'{site}gone').status == 404
+    assert page.get_by_role('heading', level=1).inner_text() == 'This page is not here'
+    loaded = page.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily")
+    assert 'Course Serif' in loaded
+    page.get_by_role('main').get_by_role('link', name='glossary').click()
+    page.wait_for_url(site + 'glossary.html')
+
 
 def test_pages_are_whole(reader, site):
     "Titles, pictures that load and say what they show, a phone's width, weight"

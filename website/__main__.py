@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from . import api
-from .build import build, project
+from .build import MISSING, build, project
 
 
 def handler(folder: Path, prefix: str) -> partial:
@@ -18,6 +18,15 @@ def handler(folder: Path, prefix: str) -> partial:
             return super().translate_path('/' + path.removeprefix(prefix)
                                           if path.startswith(prefix) else path)
 
+        def send_error(self, code, message=None, explain=None):
+            if code != 404: return super().send_error(code, message, explain)
+            body = (folder/MISSING).read_bytes()
+            self.send_response(code)
+            self.send_header('Content-Type', 'text/html; charset=utf-8')
+            self.send_header('Content-Length', str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
         def log_message(self, *args): pass
 
     return partial(Handler, directory=str(folder))
@@ -26,7 +35,7 @@ def handler(folder: Path, prefix: str) -> partial:
 def serve(port: int) -> None:
     "Show the built site on this machine until interrupted"
     site = project()
-    serves = handler(site['out'], '/' + site['base'].split('/', 3)[3])
+    serves = handler(site['out'], site['path'])
     with ThreadingHTTPServer(('127.0.0.1', port), serves) as server:
         print(f'http://127.0.0.1:{server.server_port}/ (Ctrl-C stops it)', flush=True)
         with contextlib.suppress(KeyboardInterrupt): server.serve_forever()

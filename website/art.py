@@ -1,4 +1,4 @@
-"Draws the site's logo, icons, numerals and sharing picture from the digits, into static/."
+"Draws the site's logo, icons, numerals and other pictures from the digits, into static/ and here."
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +119,7 @@ def main() -> None:
         means, typical = zip(*(digit(archive, label) for label in range(10)), strict=True)
     for label, image in enumerate(typical):
         (ASSETS/'digits'/f'{label}.svg').write_text(svg(image, crop(image)), encoding='utf-8')
-    (ASSETS/'opened.svg').write_text(opened(typical[3]), encoding='utf-8')
+    (ROOT/'website'/'opened.svg').write_text(opened(typical[3]), encoding='utf-8')
     (ASSETS/'logo.svg').write_text(svg(means[3], square(means[3]), ACCENT), encoding='utf-8')
     icon(typical[3], 64).save(ASSETS/'favicon.png', optimize=True)
     icon(typical[3], 180).save(ASSETS/'touch-icon.png', optimize=True)

@@ -14,6 +14,7 @@ from .page import Page
 from .search import search_index
 
 HERE = Path(__file__).parent
+MISSING = '404.html'   # what hosts show where there is no page
 INSTALL = '''#| hide
 # Installs the course where it is missing, as in Colab.
 import importlib.util, subprocess, sys
@@ -26,6 +27,7 @@ def project() -> dict:
     "What the pages need to know of the project, from settings.ini"
     cfg = get_config()
     return dict(root=cfg.config_path, nbs=cfg.nbs_path, out=cfg.doc_path,
+                path=f'{cfg.doc_baseurl}/',
                 base=f'{cfg.doc_host}{cfg.doc_baseurl}/', title=cfg.title, lib=cfg.lib_path.name,
                 lib_path=cfg.lib_path, version=cfg.version, git=cfg.git_url,
                 description=cfg.description, branch=cfg.branch, repo=f'{cfg.user}/{cfg.repo}')
@@ -84,14 +86,15 @@ def write(site: dict, pages: list[Page], nav: list) -> None:
     (out/'notebooks').mkdir()
     env = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
                       lstrip_blocks=True)
-    template, opened = env.get_template('page.html'), (HERE/'static'/'opened.svg').read_text()
+    template, opened = env.get_template('page.html'), (HERE/'opened.svg').read_text()
     order = [page for _, group in nav for page in group if page.number]
     for page in pages:
         for name, content in page.files.items():
             (out/name).parent.mkdir(parents=True, exist_ok=True)
             (out/name).write_bytes(content)
-        if page.notebook: take_away(page.path, out/'notebooks'/page.notebook, site)
+        if page.number: take_away(page.path, out/'notebooks'/page.notebook, site)
         at = order.index(page) if page in order else len(order)
+        root = site['path'] if page.page == MISSING else ''   # it is shown at any depth
         html = template.render(
             site=site, page=page, nav=nav, contents=page.contents,
             body=road(page.body, order) if page.page == 'index.html' else page.body,
@@ -99,11 +102,14 @@ def write(site: dict, pages: list[Page], nav: list) -> None:
             next=order[at + 1] if at + 1 < len(order) else None, first=order[0] if order else None,
             numeral=numeral(page.number), opened=opened,
             description=plain(page.promise) or site['description'])
+        if root: html = re.sub(r'\b(href|src)="(?!\w+:|[/#])', rf'\1="{root}', html)
         (out/page.page).write_text(html, encoding='utf-8')
-    ranked = order + [page for page in pages if page not in order]   # search ranks chapters first
+    listed = [page for page in pages if page.page != MISSING]
+    ranked = order + [page for page in listed if page not in order]   # search ranks chapters first
     texts = ((page.page, (out/page.page).read_text(encoding='utf-8')) for page in ranked)
     (out/'search.json').write_text(search_index(texts), encoding='utf-8')
-    urls = ''.join(f'<url><loc>{site["base"]}{page.page}</loc></url>\n' for page in pages)
+    urls = ''.join(f'<url><loc>{site["base"]}{page.page}</loc></url>
+' for page in listed)
     (out/'sitemap.xml').write_text('<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns='
         f'"http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n', encoding='utf-8')
     (out/'.nojekyll').touch()
@@ -119,5 +125,5 @@ def build() -> tuple[int, list[str]]:
     listed = [page for _, group in nav for page in group]
     wrong = [f'{page.source}: page without a title' for page in pages if not page.title]
     wrong += [f'{page.source}: not in the sidebar of _quarto.yml'
-              for page in pages if page not in listed]
-    return len(pages), wrong + check(site['out'])
+              for page in pages if page not in listed and page.page != MISSING]
+    return len(pages), wrong + check(site['out'], site['path'])

@@ -52,16 +52,16 @@ class Page(HTMLParser):
     def fetched(self, urls): self.wrong += [f'fetched from elsewhere: {url}' for url in urls]
 
 
-def broken(page: Page, name: str, pages: dict[str, Page], out: Path) -> list[str]:
+def broken(page: Page, name: str, pages: dict[str, Page], out: Path, root: str) -> list[str]:
     "The links and pictures of one page that lead nowhere"
-    wrong = []
+    wrong, root = [], root if name == '404.html' else './'   # that page is shown at any depth
     for img in page.images:
-        src = img.get('src', '')
+        src = img.get('src', '').removeprefix(root)
         if not re.match(r'data:|(https?:)?//', src) and not (out/src).is_file():
             wrong.append(f'missing image: {src}')
         if 'alt' not in img: wrong.append(f'picture without alt text: {src[:60]}')
     for href in page.links:
-        path, _, place = href.removeprefix('./').partition('#')
+        path, _, place = href.removeprefix(root).partition('#')
         if re.match(r'[a-z]+:|//', path): continue
         if there := pages.get(path or name):
             if place and place not in there.ids:
@@ -71,8 +71,8 @@ def broken(page: Page, name: str, pages: dict[str, Page], out: Path) -> list[str
     return wrong
 
 
-def check(out: Path) -> list[str]:
-    "All that is broken in the built site, one line each"
+def check(out: Path, root: str = '/') -> list[str]:
+    "All that is broken in the built site, one line each; `root` is the path that it lies at"
     paths = sorted(out.glob('*.html'))
     pages = {path.name: Page(path.read_text(encoding='utf-8')) for path in paths}
     wrong = []
@@ -80,7 +80,7 @@ def check(out: Path) -> list[str]:
         found = [] if page.title else ['page without a title']
         twice = {place for place in page.ids if page.ids.count(place) > 1}
         found += page.wrong + [f'two elements with the id {place}' for place in twice]
-        wrong += [f'{name}: {fault}' for fault in found + broken(page, name, pages, out)]
+        wrong += [f'{name}: {fault}' for fault in found + broken(page, name, pages, out, root)]
     for css in out.rglob('*.css'):
         text = css.read_text(encoding='utf-8')
         wrong += [f'{css.name}: fetched from elsewhere: {url}' for url in CSS_URL.findall(text)]

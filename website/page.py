@@ -1,6 +1,5 @@
 "One page of the site: what is known of it, and its text as HTML, from a notebook or a .qmd file."
 import re
-from functools import cached_property
 from html import escape
 from itertools import count
 from pathlib import Path
@@ -20,11 +19,10 @@ ENDS = {'what-we-know-now': 'known', 'your-turn': 'turn', 'questions': 'question
 
 
 class Section(NamedTuple):
-    "A heading and what stands under it, up to the next heading; level 1 is the page's beginning"
+    "A heading in the list of contents"
     id: str
     level: int
     heading: str   # HTML
-    html: str
 
 
 class Page:
@@ -133,21 +131,13 @@ class Page:
         return re.sub(r'<table.*?</table>', lambda m: scrolling(m[0], next(tables)), html,
                       flags=re.S)
 
-    @cached_property
-    def sections(self) -> list[Section]:
-        "The page in parts, one for each heading of the second and third level"
-        head, *parts = re.split(r'(?=<h[23] id=)', self.text)
-        found = [Section('', 1, self.title, head)]
-        for part in parts:
-            m = re.match(r'<h([23]) id="([^"]*)"[^>]*>(.*?)(?:<a class="anchor".*?)?</h\1>', part,
-                         re.S)
-            found.append(Section(m[2], int(m[1]), m[3], part[m.end():]))
-        return found
-
     @property
     def contents(self) -> list[Section]:
-        "The sections that the list of contents names; in the reference, every one"
-        return [s for s in self.sections if s.level == 2 or s.level == 3 and self.reference]
+        "The headings of the second level; in the reference, which is a list of names, the third too"
+        heads = re.findall(r'<h([23]) id="([^"]*)"[^>]*>(.*?)(?:<a class="anchor".*?)?</h\1>',
+                           self.text, re.S)
+        return [Section(place, int(level), heading) for level, place, heading in heads
+                if level == '2' or self.reference]
 
     @property
     def body(self) -> str:

@@ -28,17 +28,19 @@ def lighter(png: bytes) -> bytes:
 def drawing(svg: str, name: str, alt: str) -> str:
     """An SVG to stand in the page: with ids of its own, a name, and no more width than there is.
 
-    Its typeface, and the rules that matplotlib writes for every element, are left to the page."""
-    svg = re.sub(r'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->', '', svg,
-                 flags=re.S).strip()
-    svg = re.sub(r'<style[^>]*>\s*\*\s*\{[^}]*\}\s*</style>', '', svg)
-    svg = re.sub(r'\b(id="|href="#|url\(#)', rf'\g<1>{name}-', svg)
+    Its typeface, its paper and the rules that matplotlib gives to every element are the page's."""
+    svg = re.sub(r'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->'
+                 r'|<style[^>]*>\s*\*\s*\{[^}]*\}\s*</style>', '', svg, flags=re.S).strip()
+    svg = re.sub(r"(?<==)'([^'\"]*)'", r'"\1"', svg)
+    svg = re.sub(r'<path d="M 0 [^>]*style="fill:\s*#ffffff;?"\s*/>', '', svg, count=1)
+    svg = re.sub(r'font-family:[^;"]*;?\s*', '', svg)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf'\g<1>{name}-', svg)
     head, rest = svg.split('>', 1)
-    box = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', head)
+    box = re.search(r'viewBox="\S+ \S+ (\S+) \S+"', head)
     unit = 96/72 if re.search(r'width="[\d.]+pt"', head) else 1
-    head = re.sub(r'\s(?:width|height|role|aria-label|xmlns:\w+|version)="[^"]*"', '', head)
-    size = f' width="{round(float(box[1])*unit)}"' if box else ''
-    return f'{head}{size} role="img" aria-label="{escape(alt)}">{rest}'
+    head = re.sub(r'\s(?:width|height|role|aria-label|xmlns:\w+|version|style)="[^"]*"', '', head)
+    width = f' width="{round(float(box[1])*unit)}"' if box else ''
+    return f'{head}{width} role="img" aria-label="{escape(alt)}">{rest}'
 
 
 def figure(data: dict, name: str, alt: str, caption: str = '') -> tuple[str, dict[str, bytes]]:
