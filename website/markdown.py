@@ -1,6 +1,7 @@
 "Markdown as the site's HTML: places to link to, links between pages, maths and code in colour."
 import re
 from html import escape
+from itertools import count
 
 import math_core
 from markdown_it import MarkdownIt
@@ -41,6 +42,25 @@ def anchor(place: str, said: str) -> str:
 def plain(html: str) -> str:
     "What `html` says, without its tags"
     return re.sub(r'<[^>]+>', '', html)
+
+
+def scrolling(html: str) -> str:
+    "`html` with tables that can be scrolled, with the keyboard too, and headings marked as such"
+    numbers = count(1)
+
+    def wrapped(m: re.Match) -> str:
+        caption = re.search(r'<caption[^>]*>(.*?)</caption>', m[0], re.S)
+        n = f'Table {next(numbers)}'
+        label = escape(plain(caption[1]).strip()) if caption else n
+        head, end, rest = m[0].partition('</thead>')
+        if end:
+            head = re.sub(r'<th([^>]*)>(\s|&nbsp;)*</th>', r'<td\1></td>', head)   # it says nothing
+            head = re.sub(r'<th(?![^>]*scope=)(?=[\s>])', '<th scope="col"', head)
+        head = re.sub(r'^<table border="\d+"', '<table', head)
+        return (f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
+                f'{head}{end}{rest}</div>')
+
+    return re.sub(r'<table.*?</table>', wrapped, html, flags=re.S)
 
 
 # Rules: what markdown-it does with a token; `env['page']` is the page that is being written

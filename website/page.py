@@ -1,6 +1,5 @@
 "One page of the site: what is known of it, and its text as HTML, from a notebook or a .qmd file."
 import re
-from html import escape
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +10,11 @@ from nbdev.doclinks import NbdevLookup
 
 from .api import entry
 from .cells import Filter, code_cell
-from .markdown import anchor, inline, plain, render
+from .markdown import anchor, inline, plain, render, scrolling
 from .signatures import Module
 
 SHOWS = re.compile(r'show_doc\(([\w.]+)\)')
+NEXT = re.compile(r'<p><a [^>]*>Next\b(?:(?!</a>|</p>).)*</a></p>\n?')
 ENDS = {'what-we-know-now': 'known', 'your-turn': 'turn', 'questions': 'questions'}
 
 
@@ -43,7 +43,7 @@ class Page:
         text = self.path.read_text(encoding='utf-8')
         if m := re.match(r'---\n(.*?)\n---\n', text, re.S): text = text[m.end():]
         self.about(yaml.safe_load(m[1]) if m else {})
-        self.text = self.finished(render(NbdevLookup().linkify(text), self))
+        self.text = scrolling(render(NbdevLookup().linkify(text), self))
 
     def read_notebook(self) -> None:
         nb = read_nb(self.path)
@@ -60,7 +60,8 @@ class Page:
         self.about(getattr(nb, 'frontmatter_', {}))
         cells = [cell for cell in nb.cells if cell.cell_type != 'raw']
         self.names = {m[1].lower() for cell in cells if (m := SHOWS.match(cell.source))}
-        self.text = self.finished(''.join(self.cells(cells)))
+        text = re.sub(NEXT, '', ''.join(self.cells(cells)))   # the page has its own link to it
+        self.text = scrolling(text)
 
     def cells(self, cells: list):
         "HTML of each cell; the names that an exported cell defines stand above it"
@@ -124,16 +125,9 @@ class Page:
 
     # The whole
 
-    def finished(self, html: str) -> str:
-        "`html` with tables that scroll by themselves, less a link to the next chapter"
-        tables = count(1)
-        html = re.sub(r'<p><a [^>]*>Next\b(?:(?!</a>|</p>).)*</a></p>\n?', '', html)
-        return re.sub(r'<table.*?</table>', lambda m: scrolling(m[0], next(tables)), html,
-                      flags=re.S)
-
     @property
     def contents(self) -> list[Section]:
-        "The headings of the second level; in the reference, which is a list of names, the third too"
+        "The headings of the second level; in the reference, of the third too"
         heads = re.findall(r'<h([23]) id="([^"]*)"[^>]*>(.*?)(?:<a class="anchor".*?)?</h\1>',
                            self.text, re.S)
         return [Section(place, int(level), heading) for level, place, heading in heads
@@ -148,16 +142,3 @@ class Page:
             kind = next((f' {kind}' for start, kind in ENDS.items() if place.startswith(start)), '')
             parts[i] = f'<section class="part{kind}">{part}</section>\n'
         return head + ''.join(parts)
-
-
-def scrolling(table: str, n: int) -> str:
-    "A table that can be scrolled with the keyboard too, its headings marked as such"
-    caption = re.search(r'<caption[^>]*>(.*?)</caption>', table, re.S)
-    label = escape(plain(caption[1]).strip()) if caption else f'Table {n}'
-    head, end, rest = table.partition('</thead>')
-    if end:
-        head = re.sub(r'<th([^>]*)>(\s|&nbsp;)*</th>', r'<td\1></td>', head)   # it says nothing
-        head = re.sub(r'<th(?![^>]*scope=)(?=[\s>])', '<th scope="col"', head)
-    head = re.sub(r'^<table border="\d+"', '<table', head)
-    return (f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
-            f'{head}{end}{rest}</div>')
