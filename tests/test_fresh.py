@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import nbformat
+import portable
 import pytest
 from compare import NOTEBOOKS, difference, differences, rerun, texts
 from directives import directives
@@ -95,3 +96,18 @@ def test_no_clock_fails_an_assertion_on_it(tmp_path, monkeypatch):
     monkeypatch.setattr('compare.NBS', tmp_path)
     assert len(found := differences(rerun('times.ipynb'))) == 1
     assert 'AssertionError' in found[0] and 'assert perf_counter' in found[0]
+
+
+def test_portable_tells_which_cell_differs_where(monkeypatch):
+    "Each setting reaches the kernel as it is named, and the table counts its differences"
+    def rerun(name, **settings):
+        return [(nbformat.v4.new_code_cell('loss'), ['0.5'],
+                 ['0.6' if name.startswith('05') and 'MKL_CBWR' in settings else '0.5'])]
+    monkeypatch.setattr('portable.rerun', rerun)
+    names = ['04_quadratic_sgd.ipynb', '05_mnist_linear.ipynb']
+    found = {setting: portable.check(names, setting) for setting in portable.SETTINGS}
+    head, *rows, empty, told = portable.report(found).splitlines()[:len(found) + 3]
+    assert head.split()[-2:] == ['04', '05'] and not empty
+    assert [row.split()[-2:] for row in rows] == [
+        ['0', '1' if 'MKL' in setting else '0'] for setting in portable.SETTINGS]
+    assert told == 'MKL as on any processor, 05_mnist_linear.ipynb: loss'

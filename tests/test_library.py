@@ -12,30 +12,28 @@ HEAVY = {'fastai', 'fastbook', 'matplotlib', 'pandas', 'IPython', 'ipywidgets', 
 
 
 def loaded_by(code):
-    "Names of the top-level modules in `sys.modules` after `code` ran in a fresh interpreter"
-    show = 'import sys; print(" ".join({name.split(".")[0] for name in sys.modules}))'
-    done = subprocess.run([sys.executable, '-c', f'{code}\n{show}'], capture_output=True, text=True)
+    "Names of the top-level modules that a fresh interpreter has after each line of `code`"
+    show = 'print(*{name.split(".")[0] for name in sys.modules})'
+    lines = ''.join(f'{line}\n{show}\n' for line in code)
+    done = subprocess.run([sys.executable, '-c', f'import sys\n{lines}'],
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return set(done.stdout.split())
+    return [set(line.split()) for line in done.stdout.splitlines()]
 
 
-@pytest.fixture(scope='module')
-def with_torch():
-    return loaded_by('import torch')
+def imports(module): return f'from digit_under_hood.{module} import *'
 
 
-@pytest.mark.parametrize('module', MODULES)
-def test_import_is_cheap(module, with_torch):
-    "A module loads torch and little else; above all not fastai, whose import takes seconds"
-    extra = loaded_by(f'from digit_under_hood.{module} import *') - with_torch
-    assert not extra & HEAVY
+def test_import_is_cheap():
+    "The modules load torch and little else; above all not fastai, whose import takes seconds"
+    with_torch, *with_modules = loaded_by(['import torch', *map(imports, MODULES)])
+    heavy = {module: (now - with_torch) & HEAVY for module, now in zip(MODULES, with_modules)}
+    assert len(heavy) == len(MODULES) and not any(heavy.values())
 
 
-@pytest.mark.parametrize('module', MODULES)
-def test_import_without_nbdev(module):
-    "Those who only use the library need none of the `dev` extra"
-    loaded_by('import sys; sys.modules["nbdev"] = sys.modules["execnb"] = None\n'
-              f'from digit_under_hood.{module} import *')
+def test_import_without_nbdev():
+    "Those who only use the library need none of the `dev` extra, in whatever order they import"
+    loaded_by(['sys.modules["nbdev"] = sys.modules["execnb"] = None', *map(imports, MODULES[::-1])])
 
 
 def lines(module):

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import venv
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from compare import NOTEBOOKS, differences, rerun
@@ -25,13 +24,13 @@ SETTINGS = {
 }
 
 
-def check(names: list[str], setting: str, at_once: int = 1) -> dict[str, list[str]]:
+def check(names: list[str], setting: str) -> dict[str, list[str]]:
     "Run the notebooks `names` under one of the `SETTINGS`; return the differences of each"
-    def one(name):
-        found = differences(rerun(name, **SETTINGS[setting]))
-        print(f'{setting}, {name}: {len(found)} cells differ', flush=True)
-        return found
-    with ThreadPoolExecutor(at_once) as pool: return dict(zip(names, pool.map(one, names)))
+    found = {}
+    for name in names:
+        found[name] = differences(rerun(name, **SETTINGS[setting]))
+        print(f'{setting}, {name}: {len(found[name])} cells differ', flush=True)
+    return found
 
 
 def report(found: dict[str, dict[str, list[str]]]) -> str:
@@ -50,11 +49,11 @@ def report(found: dict[str, dict[str, list[str]]]) -> str:
 
 
 def with_torch(version: str, names: list[str]) -> int:
-    "Check `names` with another torch, in an environment made for it; return the exit code"
+    "Check `names` with another torch, in an environment made for it; return its exit code"
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder)/('Scripts/python.exe' if os.name == 'nt' else 'bin/python')
-        wants = [f'{ROOT}[course]', f'torch=={version}', 'nbclient', 'pyyaml']
+        wants = [f'{ROOT}[course]', f'torch{version}', 'nbclient', 'pyyaml']
         subprocess.run([python, '-m', 'pip', 'install', '--quiet', *wants], check=True)
         return subprocess.run([python, __file__, '--setting', 'as it is', *names]).returncode
 
@@ -64,7 +63,7 @@ if __name__ == '__main__':
     parser.add_argument('names', nargs='*', default=NOTEBOOKS, metavar='NOTEBOOK')
     parser.add_argument('--setting', action='append', choices=SETTINGS, help='only this one')
     parser.add_argument('--torch', action='append', default=[], metavar='VERSION',
-                        help='only with this version, in an environment of its own (up to 7 GB)')
+                        help='only with it, e.g. ==2.3.1, in an environment of its own (7 GB)')
     args = parser.parse_args()
     if args.torch: sys.exit(any([with_torch(version, args.names) for version in args.torch]))
     import torch
