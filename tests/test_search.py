@@ -54,10 +54,10 @@ minibatch                   | mini-batch @glossary; Mini-batches
 mnist_loss                  | mnist_loss; mnist_loss @api
 sigmoid twice               | The sigmoid applied twice
 probability                 | probability @glossary; A score is not a probability
-Learner.fit                 | Learner @api; Trainer @api; Trainer
-lr_find                     | Learner @api; Which learning rate
+Learner.fit                 | Learner.fit @api
+lr_find                     | Learner.lr_find @api; Which learning rate
 callbacks                   | Callback; callback @glossary; Callback @api
-plot_loss                   | Learner @api; Learner
+plot_loss                   | Learner.plot_loss @api
 gpu                         | Somewhere faster; ToDevice; ToDevice @api
 fastai learner comparison   | Next to fastai
 optimizer                   | optimiser @glossary; The optimiser
@@ -162,7 +162,7 @@ def test_index_holds_whole_sections_and_stays_light(rows):
     assert set(by_kind) == kinds
     assert {row[0] for row in rows} == {path.name for path in (ROOT/'_docs').glob('*.html')}
     assert max(len(text) for _, _, entries in rows for *_, text, _ in entries) > 1600
-    assert 'Recorder.table' in by_kind['method']
+    assert {'Learner.fit', 'Recorder.table'} <= set(by_kind['method'])
     weight = len(gzip.compress((ROOT/'_docs'/'search.json').read_bytes()))
     assert weight < 250_000, f'{weight} bytes'
 

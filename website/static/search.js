@@ -10,7 +10,7 @@
   const STOP = new Set(`a about an and are as at be but by can do does for from get give had has have how i if in into is it its me
     my of on one or so some such than that the their them then there these they this to use used using was we what when where which
     who why will with would you your`.split(/\s+/))
-  const SAME = [['backprop', 'backpropagation', 'backward'], ['install', 'installation', 'setup', 'pip', 'download', 'clone'],
+  const SAME = [['backprop', 'backpropagation', 'backward'], ['install', 'installation', 'setup', 'pip', 'clone'],
     ['mse', 'squared'], ['mae', 'l1'], ['network', 'mlp', 'net', 'neural', 'perceptron'], ['cuda', 'gpu', 'graphics'],
     ['speed', 'fast', 'faster', 'slow', 'benchmark', 'performance'], ['picture', 'image', 'photo'], ['exercise', 'task', 'turn'],
     ['quiz', 'question', 'questionnaire'], ['ragged', 'jagged', 'unequal'], ['dataset', 'data'], ['neuron', 'unit'],
@@ -50,6 +50,7 @@
       .map(word => parts(word).map(asked).filter(Boolean)).filter(terms => terms.length)
     if (!words.length) return []
     const options = { processTerm: asked, boost: { title: 5, code: .3, within: .8 }, boostDocument: n => KIND[places[n].kind] ?? 1, bm25: { k: 1.2, b: .4, d: .5 },
+      boostTerm: term => words.some(([whole, ...parts]) => term !== whole && parts.includes(term)) ? .4 : 1,
       prefix: (term, i, all) => term.length > (i === all.length - 1 ? 1 : 3) }
     let hits = index.search(text, options)
     const known = new Set(hits.flatMap(hit => hit.queryTerms))
@@ -62,7 +63,8 @@
       const part = share.reduce((a, b) => a + b) / words.length
       return { ...place, words: new Set(hit.terms), score: hit.score * part ** 2 * (place.name === whole ? 3 : 1) }
     }).sort((a, b) => b.score - a.score).filter((hit, n, all) => hit.score > all[0].score / 20)
-    return [...new Map(ranked.toReversed().map(hit => [hit.href, hit])).values()].toReversed()
+    const seen = new Set()
+    return ranked.filter(hit => !seen.has(hit.href) && seen.add(hit.href))
   }
 
   // What is shown: the heading, the page, and the prose around the hits
