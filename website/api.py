@@ -25,6 +25,11 @@ def ticks(text: str | None) -> str:
     return re.sub(r'`([^`]+)`', r'<code>\1</code>', escape(said, quote=False))
 
 
+def raw(html: str) -> str:
+    "Markdown that hands `html` on as it is"
+    return f'\n```{{=html}}\n{html}```\n'
+
+
 def table(found: list[Row]) -> str:
     "The docments as an HTML table, less the columns that would be empty"
     def cell(column: int, text: str) -> str:
@@ -69,7 +74,7 @@ def entry(name: str, module: Module, modules: list[Module]) -> str:
         made = module.text(node)
         said = module.notes.get(node.end_lineno or 0)
     if said: rest = f'<p>{ticks(said)}</p>\n{rest}'
-    return f'```{{.python .call}}\n{made}\n```\n' + (f'\n{rest}' if rest else '')
+    return f'```{{.python .call}}\n{made}\n```\n' + (raw(rest) if rest else '')
 
 
 def api_page(lib: str, git: str, lib_path: Path, chapters: list[Path]) -> str:
@@ -94,7 +99,7 @@ def api_page(lib: str, git: str, lib_path: Path, chapters: list[Path]) -> str:
                      'Source': f'{git}/{lib}/{module.name}.py#{name}'}
             where = ' '.join(f'<a href="{href}" aria-label="{said}: {name}">{said}</a>'
                              for said, href in links.items())
-            text += f'\n<p class="where">{where}</p>\n'
+            text += raw(f'<p class="where">{where}</p>\n')
     return text
 
 

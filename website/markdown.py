@@ -96,6 +96,7 @@ def html(md, tokens, i, options, env) -> str:
 
 def fence(md, tokens, i, options, env) -> str:
     "Code: after the fence stands its language, or as in Quarto `{.language .kind}`"
+    if tokens[i].info == '{=html}': return html(md, tokens, i, options, env)
     said = re.findall(r'[\w-]+', tokens[i].info)
     kind = next((kind for kind in ('call', 'printed') if kind in said), 'code')
     language = said[0] if said and said[0] != kind else ''

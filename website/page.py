@@ -112,6 +112,7 @@ class Page:
         path, _, place = href.removeprefix(self.site['base']).partition('#')
         if place and (m := re.fullmatch(rf'.*/({self.site["lib"]}/\w+)\.py', path)):
             return NbdevLookup().code(f'{m[1]}.{place}'.replace('/', '.')) or path
+        if path.startswith('../website/static/'): return path.replace('../website/static', 'assets')
         if path.startswith('../') and (self.site['nbs']/path).exists():
             return f'{self.site["git"]}/blob/{self.site["branch"]}/{path[3:]}'
         if not re.match(r'\w+:', path) and path.endswith(('.ipynb', '.qmd')):
