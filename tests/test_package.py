@@ -120,7 +120,7 @@ def test_metadata_says_what_the_settings_say(metadata):
     core = {r.name for r in required if not r.marker}
     course = {r.name for r in required if r.marker and r.marker.evaluate({'extra': 'course'})}
     dev = {r.name for r in required if r.marker and r.marker.evaluate({'extra': 'dev'})}
-    assert core == set(cfg['requirements'].split())
+    assert core == names(cfg['requirements'])
     assert {'fastai', 'fastbook', 'jupyterlab', 'matplotlib', 'pandas', 'torchvision'} <= course
     assert not course & {'nbdev', 'playwright', 'pyright', 'pytest'}
     assert course < dev and {'nbdev', 'pytest', 'build', 'twine'} <= dev
