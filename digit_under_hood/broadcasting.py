@@ -28,7 +28,7 @@ def _sizes(
     shape,    # what the caller gave
 )->tuple[int, ...]:
     "Return `shape` as a tuple; raise `TypeError` if it is none"
-    if isinstance(shape, Sequence) and all(isinstance(n, int) and n >= 0 for n in shape):
+    if isinstance(shape, tuple | list) and all(isinstance(n, int) and n >= 0 for n in shape):
         return tuple(shape)
     raise TypeError(f'{name}: got {type(shape).__name__}, wants sizes such as (2, 3) or t.shape')
 

@@ -70,7 +70,7 @@ def dead_units(
     x:torch.Tensor,  # inputs to try, one row an item; more rows make the verdict safer
 )->torch.Tensor:     # bool, one entry for each unit of each ReLU, in order
     "Find the ReLU units that are 0 for every row of `x`; raise `ValueError` if `model` has no ReLU"
-    check(x=(x, 'finite floats (n, ...)'))
+    check(x=(x, 'finite floats (n, k, ...)'))
     outputs = zip(model, layer_outputs(model, x), strict=True)
     dead = [(out == 0).flatten(1).all(0) for layer, out in outputs if isinstance(layer, nn.ReLU)]
     if not dead: raise ValueError('model: got no nn.ReLU among its layers, wants one')

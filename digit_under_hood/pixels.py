@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 # %% ../nbs/01_pixels.ipynb #a0b79eda
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha1
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 
 # %% ../nbs/01_pixels.ipynb #4b0f93bd
@@ -21,6 +21,7 @@ def image_tensor(
     path:str|Path,   # a grey image file, one byte a pixel (Pillow's mode 'L')
 )->torch.Tensor:     # uint8, shape (height, width), values 0 to 255
     "Read the image at `path`; raise `ValueError` if it is not a grey one"
+    if not isinstance(path, str | Path): raise TypeError(f'path: got {path!r}, wants a path')
     with Image.open(path) as im:
         if im.mode != 'L':
             raise ValueError(f"path: {path} has mode {im.mode!r}, wants a grey image, mode 'L'")
@@ -47,6 +48,8 @@ def _as_list(
     ndim = getattr(images, 'ndim', 0)   # lists and PIL images have none
     single = ndim == 2 or ndim == 3 and images.shape[2] == 3
     if single or isinstance(images, Image.Image): images = [images]
+    if not isinstance(images, Iterable) or getattr(images, 'ndim', 1) == 0:
+        raise TypeError(f'images: got a {type(images).__name__}, wants one image or several')
     arrays = [_as_array(image) for image in images]
     if not arrays: raise ValueError('images: got none, wants at least one')
     return arrays
@@ -58,6 +61,14 @@ def _full_ink(
     "Say which value is drawn as black: 255 or 1, or the largest size if some are below 0"
     if array.min() < 0: return float(np.abs(array).max())
     return 255. if array.dtype.kind in 'iu' or array.max() > 1 else 1.
+
+def _check_sizes(
+    **sizes, # each under its name; None is allowed
+)->None:
+    "Raise `ValueError` for a size that is no number above 0"
+    for name, value in sizes.items():
+        if value is not None and not (hasattr(value, '__float__') and 0 < float(value) < inf):
+            raise ValueError(f'{name}: got {value!r}, wants a number above 0')
 
 _SIGNED = ['#143f6b', '#3b82c4', '#ffffff', '#dd6b20', '#7a3508']  # lowest, ..., 0, ..., highest
 
@@ -87,6 +98,7 @@ def show_images(
 )->None:
     "Draw images in a grid, 0 in white; all that go below 0 share one scale"
     import matplotlib.pyplot as plt
+    _check_sizes(ncols=ncols, size=size, vmax=vmax)
     arrays = _as_list(images)
     labels = [''] * len(arrays) if titles is None else [str(t) for t in np.atleast_1d(titles)]
     if len(labels) != len(arrays):
@@ -151,4 +163,4 @@ def pixel_table(
             raise TypeError(f'{name}: got {part!r}, wants a slice such as slice(4, 10)')
     down, across = range(array.shape[0])[rows], range(array.shape[1])[cols]
     if down and across: return _style(array, down, across)
-    raise ValueError(f'rows, cols: got {rows}, {cols} of {array.shape}, wants some pixels')
+    raise ValueError(f'rows: got {rows} and cols {cols} of {array.shape}, wants some pixels')

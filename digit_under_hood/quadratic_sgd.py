@@ -79,6 +79,7 @@ def _evidence(params, loss_func, names, grads):
     if isinstance(params, torch.nn.Module): params = dict(params.named_parameters())
     if isinstance(params, torch.Tensor): params = [params]
     check(params=(params, 'a list'), loss_func=(loss_func, 'a function'))
+    if names is not None: check(names=([*names] if isinstance(names, str) else names, 'a list'))
     if not isinstance(params, dict): params = {f'params[{i}]': p for i, p in enumerate(params)}
     names, params, loss = list(names or params), list(params.values()), loss_func()
     if len(names) != len(params):
@@ -129,7 +130,8 @@ def apply_step(
     loss_func:Callable,  # takes `params`, gives the loss
 )->float:                # the loss before the step
     "Move `params` one step downhill"
-    check(params=(params, 'floats (...)'), lr=(lr, 'a number above 0'))
+    check(params=(params, 'floats with requires_grad (...)'), lr=(lr, 'a number above 0'),
+          loss_func=(loss_func, 'a function'))
     params.grad = None                            # forget the step before
     loss = loss_func(params)                      # predict and compare
     loss.backward()                               # the slope of every knob

@@ -21,7 +21,8 @@ def stack_images(
     files:Iterable[str|Path], # grey image files, all of one size
 )->torch.Tensor:              # uint8, shape (n, height, width), in the order of `files`
     "Read `files` into one stack; raise `ValueError` if there are none or their sizes differ"
-    if isinstance(files, str | Path): raise TypeError(f'files: got {files!r}, wants a list')
+    if isinstance(files, str) or not isinstance(files, Iterable):
+        raise TypeError(f'files: got {files!r}, wants a list of paths')
     images = [image_tensor(file) for file in files]
     sizes = {tuple(image.shape) for image in images}
     if len(sizes) != 1:
@@ -42,11 +43,11 @@ def _whole(value)->int:
 
 def _is_list(value)->bool:
     "Say whether `value` hands out things one by one"
-    return isinstance(value, Iterable) and not isinstance(value, str | torch.Tensor)
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | torch.Tensor)
 
 # %% ../nbs/02_similarity.ipynb #f1a6b7c8
 #| code-fold: true
-_KINDS = {   # of the numbers in a tensor
+_KINDS = {   # first of the numbers in a tensor, then of all else
     'numbers': lambda t: True,
     'numbers from 0 to 1': lambda t: ((t >= 0) & (t <= 1)).all(),
     'whole numbers': lambda t: (t == t.long()).all(),
@@ -55,8 +56,7 @@ _KINDS = {   # of the numbers in a tensor
     'floats from 0 to 1': lambda t: t.is_floating_point() and ((t >= 0) & (t <= 1)).all(),
     'floats without nan': lambda t: t.is_floating_point() and not t.isnan().any(),
     'finite floats': lambda t: t.is_floating_point() and t.isfinite().all(),
-    # and of all else
-    'a number': lambda v: isfinite(_number(v)),
+    'floats with requires_grad': lambda t: t.is_floating_point() and t.is_leaf and t.requires_grad,
     'a number or a tensor': lambda v: isinstance(v, torch.Tensor) or isfinite(_number(v)),
     'a number above 0': lambda v: 0 < _number(v) < inf,
     'a number from 0': lambda v: 0 <= _number(v) < inf,
@@ -97,7 +97,7 @@ def _told(
         short = value is None or isinstance(value, str | Real)
         return repr(value) if short else f'a {type(value).__name__}'
     text = f'{str(value.dtype)[6:]} {tuple(value.shape)}'
-    return f'{text} from {value.min():g} to {value.max():g}' if span else text
+    return f'{text} from {value.min():g} to {value.max():g}' if span and value.numel() else text
 
 # %% ../nbs/02_similarity.ipynb #e6c3d4a5
 #| code-fold: true

@@ -48,4 +48,4 @@ def test_module_is_small(module):
 
 
 def test_library_is_small():
-    assert sum(map(lines, MODULES)) <= 1100
+    assert sum(map(lines, MODULES)) <= 1150

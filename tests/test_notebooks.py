@@ -74,7 +74,7 @@ def test_every_export_has_a_demo_and_assertions(path):
 
 @chapters
 def test_every_export_is_documented(path):
-    "A docstring that starts with a capital, as all do, and each parameter's type or a comment"
+    "A docstring that starts with a capital; each parameter's type, and for a tensor a comment too"
     bad = []
     for cell in code_cells(path):
         for node in exported(cell):
@@ -84,9 +84,24 @@ def test_every_export_is_documented(path):
                 arguments = node.args.args + node.args.kwonlyargs
                 lines = cell.source.split('\n')
                 untold = [arg.arg for arg in arguments
-                          if not arg.annotation and '#' not in lines[arg.lineno - 1]]
-                if untold: bad.append(f'{node.name}: no annotation for {untold}')
+                          if '#' not in lines[arg.lineno - 1] and
+                          (not arg.annotation or 'Tensor' in ast.unparse(arg.annotation))]
+                if untold: bad.append(f'{node.name}: no annotation or comment for {untold}')
     assert not bad
+
+
+VERBS = set("""Add Average Build Check Collect Compare Compute Count Deal Describe Divide Draw
+    Explain Fill Find Fit Give Hold Load Make Map Measure Move Name Provide Raise Read Return Say
+    Send Squash Stack Step Subtract Sum Take Tell Turn Weigh Work Write Yield""".split())
+
+
+@pytest.mark.parametrize('path', [p for p in CHAPTERS if 'learner' not in p.stem],
+                         ids=lambda p: p.stem)
+def test_docstrings_begin_with_a_verb(path):
+    functions = [node for cell in code_cells(path) if is_export(cell)
+                 for node in ast.walk(tree(cell)) if isinstance(node, ast.FunctionDef)]
+    found = {node.name: doc.split()[0] for node in functions if (doc := ast.get_docstring(node))}
+    assert {name: word for name, word in found.items() if word not in VERBS} == {}
 
 
 @chapters
