@@ -58,7 +58,7 @@ nbs-test: $(READY)
 	@echo "$$(ls nbs/*.ipynb | wc -l) notebooks ran"
 
 py-test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
 
 test-latest: ## the notebooks and the library with the newest fastai, in an environment of its own
 	$(PYTHON) -m venv .venv-latest

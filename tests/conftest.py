@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -49,11 +50,16 @@ def browser() -> Iterator:
 
 
 @pytest.fixture(scope='session')
-def built() -> str:
-    "What the build of the docs site prints"
-    command = [sys.executable, '-m', 'website', 'build']
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def built(tmp_path_factory) -> str:
+    "What the build of the docs site prints; processes that test together share one build"
+    together = os.environ.get('PYTEST_XDIST_TESTRUNUID')
+    told = tmp_path_factory.getbasetemp().parent/f'built-{together}.txt'
+    with FileLock(f'{told}.lock'):
+        if together and told.exists(): return told.read_text(encoding='utf-8')
+        command = [sys.executable, '-m', 'website', 'build']
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        told.write_text(done.stdout, encoding='utf-8')
     return done.stdout
 
 
