@@ -359,7 +359,7 @@ def test_reference_says_what_code_and_chapters_say(tmp_path):
     said = {place: squeezed(soup(html).get_text()) for place, html in zip(parts[1::2], parts[2::2])}
     assert 'Amodule.Builtinchapter04.' in said['digit_under_hood.m']
     assert [s.id for s in made.contents[1:]] == ['limit', 'f', 'c', 'd', 'p']
-    assert said['limit'].startswith('LIMIT=3howmanyx=1y=LIMITx+y4Built')
+    assert said['limit'].startswith('LIMIT=3howmanyForexample:x=1y=LIMIT')
     for part in ("f(a, b=1e-6, *rest, key='k')", 'Do it with a', 'a int the first',
                  '*rest the rest', "key str|None 'k' a key", 'returns float a number',
                  'a = 1 f(a) # so Built'): assert squeezed(part) in said['f']

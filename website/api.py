@@ -93,7 +93,7 @@ def api_page(lib: str, git: str, lib_path: Path, chapters: list[Path]) -> str:
             place = path.name + ('' if assigned else f'#{name.lower()}')
             text += f'\n### `{name}`\n\n{entry(name, module, modules)}'
             if example := used.get(name):
-                text += f'\n```python\n{example.code}\n```\n'
+                text += f'\nFor example:\n\n```python\n{example.code}\n```\n'
                 if example.output: text += f'\n```{{.printed}}\n{example.output}\n```\n'
             links = {f'Built in chapter {number}': place,
                      'Source': f'{git}/{lib}/{module.name}.py#{name}'}
