@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digit_under_hood.data import read_idx
+from digit_under_hood.files import read_idx
 
 FILES = {'train': 'train', 'valid': 't10k'}
 OUT = Path(__file__).parents[1]/'digit_under_hood'/'data'/'mnist.npz'
@@ -41,4 +41,4 @@ def pack(folder, out=OUT, level=9):
 if __name__ == '__main__':
     if len(sys.argv) != 2: sys.exit(__doc__)
     out = pack(Path(sys.argv[1]))
-    print(out, '\nARCHIVE_SHA256 in nbs/00_data.ipynb:', sha256(out.read_bytes()).hexdigest())
+    print(out, '\nARCHIVE_SHA256 in nbs/a_files.ipynb:', sha256(out.read_bytes()).hexdigest())
