@@ -42,7 +42,7 @@ setup(
     project_urls={'Documentation': site},
     keywords=cfg['keywords'].split(),
     license_expression=cfg['license_expression'],
-    license_files=['LICENSE', f'{lib}/data/LICENSE'],
+    license_files=['LICENSE', f'{lib}/data/LICENSE*'],
     classifiers=[
         f'Development Status :: {STATUS[int(cfg["status"]) - 1]}',
         f'Intended Audience :: {cfg["audience"]}',

@@ -36,8 +36,7 @@ def read_arrays(
     "Read arrays such as 'train_3' or 'valid_labels'; raises `OSError` at any other SHA-256"
     raw = Path(path).read_bytes() if Path(path).is_file() else b''
     if (found := sha256(raw).hexdigest() if raw else 'missing or empty') != checksum:
-        raise OSError(f'{path}: got SHA-256 {found}, wants {checksum}: the file is damaged or not '
-                      'ours. Install digit_under_hood again, from where you got it')
+        raise OSError(f'{path}: got SHA-256 {found}, wants {checksum}: install the course again')
     with zipfile.ZipFile(BytesIO(raw)) as archive, ThreadPoolExecutor() as pool:   # side by side
         members = [f'{name}.npy' for name in names] if isinstance(names, Iterable) else [names]
         if isinstance(names, str) or not {*members} <= {*archive.namelist()}:
@@ -103,7 +102,7 @@ def _stamp(folder:Path)->bytes:
     facts = [(s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in (os.stat(folder/n) for n in names)]
     return sha256(repr((ARCHIVE_SHA256, names, facts)).encode()).hexdigest().encode()
 
-
+# %% ../nbs/a_files.ipynb #f39384c3
 def _wrong(folder:Path)->dict[str, np.ndarray|str]:
     "Name what is missing or damaged in `folder`; opens no file if its stamp says that nothing is"
     stamp, found = folder.with_name(f'.{folder.name}.stamp'), b'?'
@@ -118,8 +117,9 @@ def _wrong(folder:Path)->dict[str, np.ndarray|str]:
 
 # %% ../nbs/a_files.ipynb #1dd652cc
 def _progress(items:list)->Iterator:
-    "Yield `items` under a progress bar that leaves nothing behind"
-    import fastprogress.fastprogress as fp
+    "Yield `items` under a progress bar that leaves nothing behind, where fastprogress is installed"
+    try: import fastprogress.fastprogress as fp
+    except ModuleNotFoundError: return (yield from items)
     shown = len(items) > 1000 and (fp.IN_NOTEBOOK or os.isatty(1))
     yield from fp.progress_bar(items, leave=False) if shown else items   # pyright: ignore
     if shown and fp.IN_NOTEBOOK:
@@ -150,7 +150,7 @@ def _mend(folder:Path, wrong:dict[str, np.ndarray|str])->None:
     if os.path.lexists(aside):
         warnings.warn(f'{folder} was damaged: what was wrong in it is now in {aside}', stacklevel=4)
 
-
+# %% ../nbs/a_files.ipynb #bddf4864
 def _provide(folder:Path)->Path:
     "Make `folder` hold the sample, one process at a time; a whole one is left alone"
     from filelock import FileLock

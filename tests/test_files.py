@@ -161,7 +161,7 @@ def test_damaged_archive_is_named(kind, tmp_path):
     found = 'missing or empty' if kind == 'empty' else sha256(broken.read_bytes()).hexdigest()
     for part in (str(broken), found, files.ARCHIVE_SHA256):
         assert part in message
-    assert 'Install digit_under_hood again' in message and ': got SHA-256' in message
+    assert 'install the course again' in message and ': got SHA-256' in message
 
 
 def flip(path, place):

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))
 HERE = '|'.join(re.escape(str(folder)) for folder in (ROOT, Path.home()))
 LOCAL = re.compile(rf'at 0x[0-9a-f]{{6,}}|/home/|/Users/|/tmp/|{HERE}')
-chapters = pytest.mark.parametrize('path', CHAPTERS, ids=lambda p: p.stem)
+APPENDICES = sorted((ROOT/'nbs').glob('[a-z]_*.ipynb'))
+chapters = pytest.mark.parametrize('path', CHAPTERS + APPENDICES, ids=lambda p: p.stem)
 
 
 def code_cells(path):
@@ -149,10 +150,11 @@ def test_size(path):
 
 @chapters
 def test_imports_only_earlier_chapters(path):
-    order = [p.stem[3:] for p in CHAPTERS]
-    source = '\n'.join(cell.source for cell in code_cells(path))
-    used = set(re.findall(r'digit_under_hood\.(\w+) import', source))
-    assert used <= set(order[:order.index(path.stem[3:])])
+    "And from the appendices; what those export leans on no chapter"
+    order = [p.stem.partition('_')[2] for p in APPENDICES + CHAPTERS]
+    cells = [c for c in code_cells(path) if path in CHAPTERS or is_export(c)]
+    used = set(re.findall(r'digit_under_hood\.(\w+) import', '\n'.join(c.source for c in cells)))
+    assert used <= set(order[:order.index(path.stem.partition('_')[2])])
 
 
 def test_all_37_questions():

@@ -86,8 +86,9 @@ def api_page(lib: str, git: str, lib_path: Path, chapters: list[Path]) -> str:
     for module in modules:
         path, used = built[module.name], examples(built[module.name])
         number, promise = path.stem.split('_')[0], ast.get_docstring(module.tree) or ''
+        there = f'appendix {number.upper()}' if number.isalpha() else f'chapter {number}'
         text += (f'\n## {lib}.{module.name}\n\n{promise.rstrip(".")}. '
-                 f'Built in [chapter {number}]({path.name}).\n')
+                 f'Built in [{there}]({path.name}).\n')
         for name in module.exports:
             assigned = isinstance(module.defined[name], ast.Assign)
             place = path.name + ('' if assigned else f'#{name.lower()}')
@@ -95,7 +96,7 @@ def api_page(lib: str, git: str, lib_path: Path, chapters: list[Path]) -> str:
             if example := used.get(name):
                 text += f'\nFor example:\n\n```python\n{example.code}\n```\n'
                 if example.output: text += f'\n```{{.printed}}\n{example.output}\n```\n'
-            links = {f'Built in chapter {number}': place,
+            links = {f'Built in {there}': place,
                      'Source': f'{git}/{lib}/{module.name}.py#{name}'}
             where = ' '.join(f'<a href="{href}" aria-label="{said}: {name}">{said}</a>'
                              for said, href in links.items())
@@ -107,5 +108,5 @@ def write() -> None:
     "Make nbs/api.qmd"
     cfg = get_config()
     text = api_page(cfg.lib_path.name, f'{cfg.git_url}/blob/{cfg.branch}', cfg.lib_path,
-                    sorted(cfg.nbs_path.glob('[0-9]*.ipynb')))
+                    sorted(cfg.nbs_path.glob('*_*.ipynb')))
     (cfg.nbs_path/'api.qmd').write_text(text, encoding='utf-8', newline='\n')
