@@ -45,7 +45,3 @@ def lines(module):
 @pytest.mark.parametrize('module', MODULES)
 def test_module_is_small(module):
     assert lines(module) <= (270 if module == 'learner' else 150)
-
-
-def test_library_is_small():
-    assert sum(map(lines, MODULES)) <= 1150
