@@ -36,14 +36,14 @@ addEventListener('keydown', e => { if (e.key === 'Escape' && root.classList.cont
 
 // Copy buttons
 
-for (const pre of all('pre.code')) {
+for (const [n, pre] of all('pre.code').entries()) {
   const button = document.createElement('button')
   button.type = 'button'
   button.className = 'copy'
   button.textContent = 'Copy'
-  button.setAttribute('aria-label', 'Copy this code')
+  button.setAttribute('aria-label', `Copy code ${n + 1}: ${pre.textContent.trim().split('\n')[0]}`)
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(pre.innerText.trimEnd() + '\n')
+    await navigator.clipboard.writeText(pre.textContent.trimEnd() + '\n')
     button.textContent = 'Copied'
     setTimeout(() => { button.textContent = 'Copy' }, 1600)
   })
@@ -53,19 +53,23 @@ for (const pre of all('pre.code')) {
   shell.append(pre, button)
 }
 
-// What scrolls sideways can be reached with the keyboard
+// What scrolls sideways can be reached with the keyboard, and fades where it goes on
 
-function reach() {
-  for (const box of all('pre, .maths.display')) {
-    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0
-    else box.removeAttribute('tabindex')
-  }
+const wide = all('pre, .maths.display, .scroll')
+function fade(box) {
+  const beyond = box.scrollWidth - box.clientWidth
+  const more = [box.scrollLeft > 1 && 'left', box.scrollLeft < beyond - 1 && 'right'].filter(Boolean).join(' ')
+  if (more) box.dataset.more = more
+  else delete box.dataset.more
+  if (more) box.tabIndex = 0
+  else box.removeAttribute('tabindex')
 }
-reach()
-document.fonts.ready.then(reach)   // the typefaces change what fits
-addEventListener('load', reach)
-addEventListener('resize', reach)
-all('details').forEach(d => d.addEventListener('toggle', reach))
+const fits = new ResizeObserver(seen => seen.forEach(({ target }) => fade(target)))
+for (const box of wide) {
+  fits.observe(box)
+  box.addEventListener('scroll', () => fade(box), { passive: true })
+}
+document.fonts.ready.then(() => wide.forEach(fade))   // the typefaces change what fits
 
 // The place in the table of contents
 
@@ -82,7 +86,7 @@ if (heads.length) {
   mark()
 }
 
-// A link into a folded part opens it; print shows every part
+// A link into a folded part opens it
 
 function place(hash) {
   try { return document.getElementById(decodeURIComponent(hash.slice(1))) } catch { return null }   // `#%` is no address
@@ -93,5 +97,3 @@ function unfold() {
 }
 addEventListener('hashchange', unfold)
 unfold()
-addEventListener('beforeprint', () => all('.text details:not([open])').forEach(d => { d.open = true; d.dataset.shut = '' }))
-addEventListener('afterprint', () => all('details[data-shut]').forEach(d => { d.open = false; delete d.dataset.shut }))

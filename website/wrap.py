@@ -1,0 +1,20 @@
+"Marks the lines of coloured code that are too long for a phone, so that they can wrap there."
+import re
+from html import unescape
+
+PHONE = 44   # columns of code that fit: shorter lines stay as they are
+AFTER = re.compile(r'(?<=\S)[ \t]*<span class="c\w*">#.*</span>$')   # a comment after code
+
+
+def _line(line: str) -> str:
+    "One line of code with its line break; in a span of its own if it is long"
+    text = unescape(re.sub('<[^>]+>', '', line))
+    if len(text) <= PHONE or line.count('<span') != line.count('</span'): return f'{line}\n'
+    indent = len(text) - len(text.lstrip())
+    line, n = AFTER.subn(r'<span class="after">\g<0>', line)
+    return f'<span class="long" style="--indent: {indent}ch">{line}\n{"</span>"*(n + 1)}'
+
+
+def wrapping(html: str) -> str:
+    "`html`, code with coloured tokens, in which each long line and its comment are marked"
+    return ''.join(map(_line, html.split('\n')))
