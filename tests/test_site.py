@@ -16,7 +16,6 @@ import nbformat
 ROOT = Path(__file__).parents[1]
 CFG = ConfigParser()
 CFG.read(ROOT/'settings.ini', encoding='utf-8')
-REPO = '{user}/{repo}'.format_map(CFG['DEFAULT'])
 WEIGHT = 700_000              # bytes a page may weigh, gzipped, with all that it loads
 AXE = (Path(__file__).parent/'vendor'/'axe.min.js').read_text(encoding='utf-8')
 WIDE, PHONE = {'width': 1280, 'height': 900}, {'width': 390, 'height': 844}
@@ -221,29 +220,12 @@ def test_chapter_says_what_a_reader_asks_first(reader, site):
         assert re.search(r'Reading time\s*about \d+ min', main.inner_text())
         needs = main.get_by_role('term').filter(has_text='What you need first').locator('xpath=..')
         assert i < 2 or needs.get_by_role('link').count(), notebook.name
-        colab = main.get_by_role('link', name='Open in Colab').get_attribute('href')
-        address = f'{REPO}/blob/gh-pages/notebooks/{notebook.name}'   # deploy.yaml writes it
-        assert colab == f'https://colab.research.google.com/github/{address}'
         link = main.get_by_role('link', name='Download the notebook')
         address = link.evaluate('a => a.href')
         assert address == f'{site}notebooks/{notebook.name}'
         got = nbformat.reads(page.request.get(address).body().decode(), 4)
         nbformat.validate(got)
         assert [c for c in got.cells if c.id != 'install'] == nbformat.read(notebook, 4).cells
-
-
-def test_notebook_taken_away_installs_the_course_where_it_is_missing(built, monkeypatch):
-    import importlib.util
-    taken = ROOT/'_docs'/'notebooks'/chapters()[0].name
-    cell = nbformat.read(taken, 4).cells[1]
-    done = []
-    monkeypatch.setattr(subprocess, 'run', lambda command, check: done.append(command))
-    exec(cell.source, {})
-    assert done == []   # here the course is installed
-    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-    exec(cell.source, {})
-    address = f'git+{CFG["DEFAULT"]["git_url"]}'
-    assert done == [[sys.executable, '-m', 'pip', 'install', '-q', address]]
 
 
 # Light, dark, maths, keyboard, no script, paper

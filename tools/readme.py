@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+from address import address, addressed
 from directives import directives, split
 from nbconvert import MarkdownExporter
 
@@ -25,8 +26,8 @@ def visible(cell):
     return cell
 
 
-def render():
-    "The text of README.md, and its pictures as a dict of path and bytes"
+def render(where: str):
+    "The text of README.md for a repository at `where`, and its pictures by path"
     nb = nbformat.read(NBS/'index.ipynb', 4)
     nb.metadata['language_info'] = {'name': 'python'}
     nb.cells = [visible(cell) for cell in nb.cells if 'hide' not in directives(cell)]
@@ -39,12 +40,13 @@ def render():
     text = re.sub(rf'\]\((?!https?:|#|{PICTURES}/)', '](nbs/', text)
     text = text.replace('](nbs/../', '](')                # links start from the top
     text = re.sub(r'[ \t]+$', '', text, flags=re.M)
-    return NOTE + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n', resources['outputs']
+    text = NOTE + re.sub(r'\n{3,}', '\n\n', text).strip() + '\n'
+    return addressed(text, where), resources['outputs']
 
 
 def write():
     "Write README.md and its pictures"
-    text, pictures = render()
+    text, pictures = render(address())
     shutil.rmtree(ROOT/PICTURES, ignore_errors=True)
     for path, data in pictures.items():
         (ROOT/path).parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from address import address
 from nbdev.config import get_config
 
 from .examples import examples
@@ -96,8 +97,8 @@ def api_page(lib: str, git: str, lib_path: Path, chapters: list[Path]) -> str:
             if example := used.get(name):
                 text += f'\nFor example:\n\n```python\n{example.code}\n```\n'
                 if example.output: text += f'\n```{{.printed}}\n{example.output}\n```\n'
-            links = {f'Built in {there}': place,
-                     'Source': f'{git}/{lib}/{module.name}.py#{name}'}
+            links = {f'Built in {there}': place}
+            if git: links['Source'] = f'{git}/{lib}/{module.name}.py#{name}'
             where = ' '.join(f'<a href="{href}" aria-label="{said}: {name}">{said}</a>'
                              for said, href in links.items())
             text += raw(f'<p class="where">{where}</p>\n')
@@ -107,6 +108,7 @@ def api_page(lib: str, git: str, lib_path: Path, chapters: list[Path]) -> str:
 def write() -> None:
     "Make nbs/api.qmd"
     cfg = get_config()
-    text = api_page(cfg.lib_path.name, f'{cfg.git_url}/blob/{cfg.branch}', cfg.lib_path,
+    where = address() and f'{address()}/blob/{cfg.branch}'
+    text = api_page(cfg.lib_path.name, where, cfg.lib_path,
                     sorted(cfg.nbs_path.glob('*_*.ipynb')))
     (cfg.nbs_path/'api.qmd').write_text(text, encoding='utf-8', newline='\n')

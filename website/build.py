@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import yaml
+from address import address
 from jinja2 import Environment, FileSystemLoader
 from nbdev.config import get_config
 
@@ -29,7 +30,7 @@ def project() -> dict:
     return dict(root=cfg.config_path, nbs=cfg.nbs_path, out=cfg.doc_path,
                 path=f'{cfg.doc_baseurl}/',
                 base=f'{cfg.doc_host}{cfg.doc_baseurl}/', title=cfg.title, lib=cfg.lib_path.name,
-                lib_path=cfg.lib_path, version=cfg.version, git=cfg.git_url,
+                lib_path=cfg.lib_path, version=cfg.version, git=address(),
                 description=cfg.description, branch=cfg.branch, repo=f'{cfg.user}/{cfg.repo}')
 
 
@@ -70,11 +71,11 @@ def road(html: str, order: list[Page]) -> str:
 
 
 def take_away(notebook: Path, copy: Path, site: dict) -> None:
-    "A copy of `notebook` that runs anywhere: a cell after its title installs the course"
+    "A copy of `notebook` that runs anywhere: once published, it installs the course if missing"
     book = json.loads(notebook.read_text(encoding='utf-8'))
     cell = dict(cell_type='code', id='install', metadata={}, outputs=[], execution_count=None,
                 source=INSTALL.format(**site))
-    book['cells'].insert(1, cell)
+    if site['git']: book['cells'].insert(1, cell)
     copy.write_text(json.dumps(book, ensure_ascii=False, indent=1) + '\n', encoding='utf-8')
 
 

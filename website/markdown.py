@@ -4,10 +4,13 @@ from html import escape
 from itertools import count
 
 import math_core
+from address import addressed
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Literal, Name, Operator
+
+from .wrap import wrapping
 
 MATHS = math_core.LatexToMathML()
 KINDS = {Keyword.Constant: 'dv', Keyword: 'kw', Operator.Word: 'kw', Name.Builtin.Pseudo: '',
@@ -23,8 +26,8 @@ def coloured(code: str, language: str = 'python') -> str:
         if pieces and pieces[-1][0] == kind: text = pieces.pop()[1] + text
         pieces.append((kind, text))
     html = ((kind, escape(text, quote=False)) for kind, text in pieces)
-    return ''.join(f'<span class="{kind}">{text}</span>' if kind else text
-                   for kind, text in html).rstrip('\n')
+    return wrapping(''.join(f'<span class="{kind}">{text}</span>' if kind else text
+                            for kind, text in html).rstrip('\n'))
 
 
 def slug(text: str) -> str:
@@ -140,7 +143,7 @@ MD = parser()
 
 def render(text: str, page) -> str:
     "HTML of Markdown that stands on `page`"
-    return MD.render(text, {'page': page})
+    return MD.render(addressed(text, page.site['git']), {'page': page})
 
 
 def inline(text: str, page) -> str:

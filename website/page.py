@@ -83,10 +83,11 @@ class Page:
 
     def defined(self, name: str) -> str:
         "The heading of an exported name, with a link to its source"
-        link = NbdevLookup().code(f'{self.site["lib"]}.{self.builds}.{name}') or self.site['git']
+        link = NbdevLookup().code(f'{self.site["lib"]}.{self.builds}.{name}')
+        source = (f'<a href="{link}" class="source" aria-label="source of {name}">source</a>'
+                  if link and self.site['git'] else '')
         return (f'<div class="defined">\n<h3 id="{name.lower()}" class="exported"><code>{name}'
-                f'</code>{anchor(name.lower(), name)}</h3><a href="{link}" class="source" '
-                f'aria-label="source of {name}">source</a>\n</div>')
+                f'</code>{anchor(name.lower(), name)}</h3>{source}\n</div>')
 
     def documented(self, name: str) -> str:
         "The call, text and parameters of a name whose code the page does not show"
@@ -108,13 +109,16 @@ class Page:
         return place
 
     def address(self, href: str) -> str:
-        "Where a link leads: to a page of the site, or to the code host for the project's files"
+        "Where a link leads: a page of the site, or a file of the project, on the code host if any"
         path, _, place = href.removeprefix(self.site['base']).partition('#')
         if place and (m := re.fullmatch(rf'.*/({self.site["lib"]}/\w+)\.py', path)):
             return NbdevLookup().code(f'{m[1]}.{place}'.replace('/', '.')) or path
         if path.startswith('../website/static/'): return path.replace('../website/static', 'assets')
-        if path.startswith('../') and (self.site['nbs']/path).exists():
-            return f'{self.site["git"]}/blob/{self.site["branch"]}/{path[3:]}'
+        if path.startswith('../') and (file := self.site['nbs']/path).exists():
+            if self.site['git']: return f'{self.site["git"]}/blob/{self.site["branch"]}/{path[3:]}'
+            path = path[3:] if file.suffix else f'{path[3:]}.txt'   # a copy beside the pages
+            self.files[path] = file.read_bytes()
+            return path
         if not re.match(r'\w+:', path) and path.endswith(('.ipynb', '.qmd')):
             path = re.sub(r'^\d+[a-zA-Z0-9]*_', '', path.lower()).rpartition('.')[0] + '.html'
         elif (file := self.site['nbs']/path).is_file(): self.files[path] = file.read_bytes()

@@ -3,7 +3,7 @@ import re
 from html import unescape
 
 PHONE = 44   # columns of code that fit: shorter lines stay as they are
-AFTER = re.compile(r'(?<=\S)[ \t]*<span class="c\w*">#.*</span>$')   # a comment after code
+AFTER = re.compile(r'(?<=\S)[ \t]*<span class="co">#.*</span>$')   # a comment after code
 
 
 def _line(line: str) -> str:

@@ -1,0 +1,119 @@
+"How pages look and where they lead: lines that wrap, and the address of the repository."
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from website.build import navigation, project, write
+from website.page import Page
+from website.wrap import PHONE, wrapping
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT/'tools'))
+import address  # noqa: E402
+import readme  # noqa: E402
+
+GIT = 'https://example.org/someone/course'
+SOURCES = ['index.ipynb', '02_similarity.ipynb', 'teachers.qmd']
+
+
+# The repository's address: one setting says whether there is one
+
+@pytest.fixture(scope='module', params=['', GIT], ids=['unpublished', 'published'])
+def some_pages(request, tmp_path_factory):
+    "Some pages of the site, by name, for a repository that is or is not published"
+    out = tmp_path_factory.mktemp('site')/'pages'
+    site = project() | {'git': request.param, 'repo': 'someone/course', 'out': out}
+    pages = [Page(site['nbs']/name, site) for name in SOURCES]
+    write(site, pages, navigation(site, {page.source: page for page in pages}))
+    return request.param, out
+
+
+def test_setting_decides_the_address(monkeypatch, tmp_path):
+    (tmp_path/'tools').mkdir()
+    text = (ROOT/'settings.ini').read_text(encoding='utf-8')
+    for value in ('True', 'False'):
+        changed = re.sub(r'^published = .*$', f'published = {value}', text, flags=re.M)
+        (tmp_path/'settings.ini').write_text(changed, encoding='utf-8')
+        monkeypatch.setattr(address, '__file__', str(tmp_path/'tools'/'address.py'))
+        where = address.address()
+        assert re.match(r'https://\S+/digit_under_hood$', where) if value == 'True' else where == ''
+
+
+def test_links_lead_to_the_repository_only_where_it_is_published(some_pages):
+    git, out = some_pages
+    for path in out.glob('*.html'):
+        html = path.read_text(encoding='utf-8')
+        links = re.findall(r'href="(https?://[^"]+)"', html)
+        ours = [link for link in links if re.search(r'github|colab|mybinder|example', link)]
+        assert bool(ours) == bool(git), (path.name, ours)
+        report = [link for link in ours if link.startswith(f'{GIT}/issues/new?title=')]
+        assert len(report) == bool(git), path.name
+        assert ('git clone' in html) == (path.name == 'index.html' and bool(git))
+        assert (address.UNKNOWN in html) == (path.name == 'index.html' and not git)
+    html = (out/'similarity.html').read_text(encoding='utf-8')
+    colab = 'https://colab.research.google.com/github/someone/course/blob/gh-pages/notebooks/'
+    assert (f'{colab}02_similarity.ipynb' in html) == bool(git)
+    assert html.count('aria-label="source of') == (5 if git else 0)
+    assert ('issues/new?title=Mistake%20in%20%E2%80%9CSimilarity' in html) == bool(git)
+
+
+def test_notebook_taken_away_installs_the_course_only_from_where_it_is(some_pages, monkeypatch):
+    git, out = some_pages
+    taken = nbformat.read(out/'notebooks'/'02_similarity.ipynb', 4)
+    nbformat.validate(taken)
+    install = [cell for cell in taken.cells if cell.id == 'install']
+    assert len(install) == bool(git) and taken.cells[0].source.startswith('# ')
+    if not git: return
+    done = []
+    monkeypatch.setattr(subprocess, 'run', lambda command, check: done.append(command))
+    exec(install[0].source, {})
+    assert done == []   # here the course is installed
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    exec(install[0].source, {})
+    assert done[0][:5] == [sys.executable, '-m', 'pip', 'install', '-q'] and git in done[0][-1]
+
+
+@pytest.mark.parametrize('where', ['', GIT])
+def test_readme_says_where_to_clone_from_or_that_it_is_not_published(where):
+    text, _ = readme.render(where)
+    assert (f'git clone {where}\n' in text) == bool(where)
+    assert (address.UNKNOWN in text) == (not where)
+    assert text.count('git clone') == bool(where)
+
+
+def test_text_that_is_not_made_names_no_address():
+    for name in ('CONTRIBUTING.md', 'nbs/teachers.qmd'):
+        text = (ROOT/name).read_text(encoding='utf-8')
+        assert 'git clone' not in text and 'digit-under-hood' not in text
+
+
+# Lines that wrap on a phone
+
+def test_short_lines_stay_as_they_are():
+    short = 'a = 1   <span class="co"># one</span>\n\n    b'
+    assert wrapping(short) == short + '\n'
+
+
+def test_long_lines_and_their_comments_are_marked():
+    note = f'<span class="co"># {"words "*9}</span>'
+    code = f'def f(\n    a:int,   {note}\n    {note}\n'
+    marked = wrapping(code)
+    assert re.sub('<[^>]+>', '', marked).rstrip() == re.sub('<[^>]+>', '', code).rstrip()
+    first, after, own = marked.split('\n')[:3]
+    assert first == 'def f('
+    mark = '<span class="long" style="--indent: 4ch">    '
+    assert after.startswith(f'{mark}a:int,<span class="after">')
+    assert own.startswith(f'</span></span>{mark}<span class="co"')
+    assert marked.count('<span') == marked.count('</span')
+
+
+def test_a_line_within_a_longer_string_wraps_inside_it():
+    long = 'x'*(PHONE + 1)
+    marked = wrapping(f'<span class="st">"""one\n{long}\n"""</span>')
+    assert marked == (f'<span class="st">"""one\n<span class="long" style="--indent: 0ch">{long}\n'
+                      '</span>"""</span>\n')
