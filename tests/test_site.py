@@ -5,8 +5,6 @@ No request leaves the machine. The tests look at roles, texts and behaviour, not
 import ast
 import gzip
 import re
-import subprocess
-import sys
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
