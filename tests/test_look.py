@@ -96,7 +96,7 @@ def test_text_that_is_not_made_names_no_address():
 
 def test_short_lines_stay_as_they_are():
     short = 'a = 1   <span class="co"># one</span>\n\n    b'
-    assert wrapping(short) == short + '\n'
+    assert wrapping(short) == short
 
 
 def test_long_lines_and_their_comments_are_marked():
@@ -116,4 +116,4 @@ def test_a_line_within_a_longer_string_wraps_inside_it():
     long = 'x'*(PHONE + 1)
     marked = wrapping(f'<span class="st">"""one\n{long}\n"""</span>')
     assert marked == (f'<span class="st">"""one\n<span class="long" style="--indent: 0ch">{long}\n'
-                      '</span>"""</span>\n')
+                      '</span>"""</span>')
