@@ -102,7 +102,7 @@ def _stamp(folder:Path)->bytes:
     facts = [(s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in (os.stat(folder/n) for n in names)]
     return sha256(repr((ARCHIVE_SHA256, names, facts)).encode()).hexdigest().encode()
 
-# %% ../nbs/a_files.ipynb #f39384c3
+# %% ../nbs/a_files.ipynb #be4447b6
 def _wrong(folder:Path)->dict[str, np.ndarray|str]:
     "Name what is missing or damaged in `folder`; opens no file if its stamp says that nothing is"
     stamp, found = folder.with_name(f'.{folder.name}.stamp'), b'?'
