@@ -236,4 +236,8 @@ d = { 'settings': { 'branch': 'main',
                                              'digit_under_hood.similarity.rmse_distance': ( 'similarity.html#rmse_distance',
                                                                                             'digit_under_hood/similarity.py'),
                                              'digit_under_hood.similarity.stack_images': ( 'similarity.html#stack_images',
-                                                                                           'digit_under_hood/similarity.py')}}}
+                                                                                           'digit_under_hood/similarity.py')},
+            'digit_under_hood.testing': { 'digit_under_hood.testing._compare': ('c_testing.html#_compare', 'digit_under_hood/testing.py'),
+                                          'digit_under_hood.testing.test_close': ( 'c_testing.html#test_close',
+                                                                                   'digit_under_hood/testing.py'),
+                                          'digit_under_hood.testing.test_eq': ('c_testing.html#test_eq', 'digit_under_hood/testing.py')}}}
