@@ -319,6 +319,6 @@ d = { 'settings': { 'branch': 'main',
                                          'digit_under_hood.tuning.ToDevice.before_fit': ( 'tuning.html#todevice.before_fit',
                                                                                           'digit_under_hood/tuning.py'),
                                          'digit_under_hood.tuning._acts': ('tuning.html#_acts', 'digit_under_hood/tuning.py'),
-                                         'digit_under_hood.tuning.draw': ('tuning.html#draw', 'digit_under_hood/tuning.py'),
-                                         'digit_under_hood.tuning.put_back': ('tuning.html#put_back', 'digit_under_hood/tuning.py'),
+                                         'digit_under_hood.tuning._draw': ('tuning.html#_draw', 'digit_under_hood/tuning.py'),
+                                         'digit_under_hood.tuning._put_back': ('tuning.html#_put_back', 'digit_under_hood/tuning.py'),
                                          'digit_under_hood.tuning.suggest': ('tuning.html#suggest', 'digit_under_hood/tuning.py')}}}

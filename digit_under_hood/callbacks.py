@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EVENTS', 'Callback', 'checked', 'Cancel', 'CancelBatch', 'CancelEpoch', 'CancelFit', 'Recorder', 'mode', 'Mean',
-           'named', 'each', 'count_items', 'call', 'plain', 'split_batch']
+           'named', 'each', 'plain', 'split_batch', 'count_items', 'call']
 
 # %% ../nbs/06b_callbacks.ipynb #3bf582cc
 import math
@@ -31,15 +31,19 @@ class Callback:
 
 EVENTS = [name for name in vars(Callback) if name.startswith(('before_', 'after_', 'cleanup_'))]
 
-def checked(cb)->Callback:
-    "Give `cb` back; a `TypeError` if it is no callback, or has a method like an event that is none"
+# %% ../nbs/06b_callbacks.ipynb #08082041
+def checked(
+    cb, # what was given as a callback
+)->Callback:
+    "Return `cb`; raise a `TypeError` if it is none, or has a method like an event that is none"
     strange = [name for name in dir(cb) if name.startswith(('before_', 'after_', 'cleanup_'))
                and name not in EVENTS]
     if isinstance(cb, Callback) and not strange: return cb
-    raise TypeError(f'cbs: got {cb} {strange or ""}, wants a Callback, made by a call, with {EVENTS}')
+    raise TypeError(f'cbs: got {cb} {strange or ""}, wants a Callback object with {EVENTS}')
 
 # %% ../nbs/06b_callbacks.ipynb #bd319e54
-class Cancel(Exception): "Raised in a callback: ends a part of the fit, once all have heard the event"
+class Cancel(Exception):
+    "Raised in a callback: ends a part of the fit, when all have heard the event"
 class CancelBatch(Cancel): "Skip the rest of this batch"
 class CancelEpoch(Cancel): "Skip the rest of this epoch"
 class CancelFit(Cancel): "End the fit"
@@ -55,8 +59,9 @@ class Recorder(Callback):
 
     def after_loss(self, learn):
         loss = learn.loss.item()
-        if not math.isfinite(loss): raise FloatingPointError(f'loss: got {loss} at step {learn.step}'
-            f' (epoch {learn.epoch}), wants a number: try an lr below {learn.lr}, check the data')
+        if not math.isfinite(loss): raise FloatingPointError(
+            f'loss: got {loss} at step {learn.step} (epoch {learn.epoch}), '
+            f'wants a number: try an lr below {learn.lr}, check the data')
         if not learn.training: return
         self.losses.append(loss)
         self.count += 1
@@ -86,15 +91,17 @@ def mode(model:nn.Module, training:bool):
 # %% ../nbs/06b_callbacks.ipynb #74d7e55f
 class Mean:
     "The mean of `func(preds, targets)` over batches, each counted by its number of items"
-    def __init__(self, func:Callable|None=None): self.func = func
+    def __init__(self, func:Callable=float): self.func = func
     def reset(self): self.total, self.n = 0., 0
-    def update(self, preds, targets): self.add(self.func(preds, targets), len(targets)) # pyright: ignore
+    def update(self, preds, targets): self.add(self.func(preds, targets), len(targets))
     def add(self, value, n:int): self.total, self.n = self.total + float(value)*n, self.n + n
     def compute(self)->float: return self.total/self.n
 
 # %% ../nbs/06b_callbacks.ipynb #1a1525d2
-def named(metrics)->dict:
-    "Metrics by name, functions as their mean; a `ValueError` if a name is taken"
+def named(
+    metrics, # functions, or objects with reset, update and compute
+)->dict:
+    "Name the metrics, functions as their mean; raise a `ValueError` if a name is taken"
     found = {}
     for metric in metrics:
         name = getattr(getattr(metric, 'func', metric), '__name__', type(metric).__name__)
@@ -103,28 +110,43 @@ def named(metrics)->dict:
         found[name] = metric if hasattr(metric, 'update') else Mean(metric)
     return found
 
-def each(func:Callable, data):
-    "Do `func` to every tensor or array in `data`: one, or tuples, lists and dicts of them"
+# %% ../nbs/06b_callbacks.ipynb #9a5f1484
+def each(
+    func:Callable, # from a tensor to anything
+    data,          # a tensor or array, or tuples, lists and dicts of them
+):
+    "Give `data` with `func` of every tensor or array in it"
     if isinstance(data, dict): return {name: each(func, part) for name, part in data.items()}
     if isinstance(data, tuple | list): return type(data)(each(func, part) for part in data)
     if isinstance(data, np.ndarray): data = torch.from_numpy(data)
     return func(data) if isinstance(data, torch.Tensor) else data
 
-def count_items(data)->int:
-    "Number of items in the inputs of a batch: the length of the first tensor"
-    while not isinstance(data, torch.Tensor):
-        data = next(iter(data.values() if isinstance(data, dict) else data))
-    return len(data)
+def plain(
+    t:torch.Tensor, # perhaps one of fastai's kinds
+)->torch.Tensor:
+    "Return `t` as a plain tensor"
+    return t.as_subclass(torch.Tensor)
 
-def call(model:Callable, xb):
-    "Call `model` on inputs: a tuple gives several arguments, a dict gives them by name"
-    if isinstance(xb, dict): return model(**xb)
-    return model(*xb) if isinstance(xb, tuple) else model(xb)
-
-def plain(t:torch.Tensor)->torch.Tensor: return t.as_subclass(torch.Tensor)   # not fastai's kinds
-
-def split_batch(batch)->tuple:
+# %% ../nbs/06b_callbacks.ipynb #3e402e95
+def split_batch(
+    batch, # what a loader serves
+)->tuple:
     "Split a batch into what the model takes and the targets: its last part, if it has two or more"
     if isinstance(batch, torch.Tensor | dict): return batch, None
     *xs, yb = batch
     return (tuple(xs) if len(xs) > 1 else xs[0], yb) if xs else (yb, None)
+
+def count_items(
+    data, # what the model takes
+)->int:
+    "Count the items in the inputs of a batch: the length of the first tensor"
+    while not isinstance(data, torch.Tensor):
+        data = next(iter(data.values() if isinstance(data, dict) else data))
+    return len(data)
+
+def call(model:Callable,
+    xb, # its inputs
+):
+    "Give `model` its inputs: a tuple gives several arguments, a dict gives them by name"
+    if isinstance(xb, dict): return model(**xb)
+    return model(*xb) if isinstance(xb, tuple) else model(xb)

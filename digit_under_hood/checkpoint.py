@@ -36,6 +36,7 @@ def write_file(
         return part.replace(path)
     finally: part.unlink(missing_ok=True)
 
+# %% ../nbs/06e_checkpoint.ipynb #b0ce10cd
 def read_file(path:str|Path):
     "Read a file of `write_file`; a `ValueError` if it is another one, or damaged"
     try:
@@ -54,13 +55,6 @@ def save_weights(
     "Write parameters and buffers of `model` to `path`, whole or not at all"
     return write_file(model.state_dict(), path)
 
-def load_weights(
-    model:nn.Module, # with the names and shapes of the saved one
-    path:str|Path,
-)->None:
-    "Read a file of `save_weights` into `model`; a `ValueError`, and no change, if it does not fit"
-    _fill(model, read_file(path))
-
 # %% ../nbs/06e_checkpoint.ipynb #46c1a4e7
 def _fill(model:nn.Module, state)->None:
     "Copy tensors by name into `model`, if all of them fit"
@@ -75,6 +69,14 @@ def _fill(model:nn.Module, state)->None:
             raise ValueError(f'{name}: got nan or inf, wants numbers')
     model.load_state_dict(state)
 
+# %% ../nbs/06e_checkpoint.ipynb #b83db4b0
+def load_weights(
+    model:nn.Module, # with the names and shapes of the saved one
+    path:str|Path,
+)->None:
+    "Read a file of `save_weights` into `model`; a `ValueError`, and no change, if it does not fit"
+    _fill(model, read_file(path))
+
 # %% ../nbs/06e_checkpoint.ipynb #4e0d0048
 @patch
 def save(self:Learner, path:str|Path)->Path:
@@ -86,6 +88,7 @@ def save(self:Learner, path:str|Path)->Path:
         'loader': loader.state_dict() if hasattr(loader, 'state_dict') else None,
         'record': [record.losses, record.smooth, record.epochs, record.ends]}, path)
 
+# %% ../nbs/06e_checkpoint.ipynb #0662f81e
 @patch
 def load(self:Learner, path:str|Path)->None:
     "Take over what `save` wrote; a `ValueError` if it is for another model"

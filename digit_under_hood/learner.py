@@ -8,7 +8,7 @@ __all__ = ['Learner']
 # %% ../nbs/06c_learner.ipynb #486e6a97
 # pyright: reportAttributeAccessIssue=false
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from copy import deepcopy
 from operator import length_hint
 
@@ -28,7 +28,7 @@ class Learner:
         model:nn.Module,
         loss_func:Callable,    # from (predictions, targets) to one number
         opt_func:Callable=SGD, # from (parameters, lr=lr) to an optimiser
-        metrics=(),            # one or more: functions like the loss, or with reset, update, compute
+        metrics=(),            # one or more functions, or objects with reset, update and compute
         cbs=(),                # one or more callbacks
     ):
         self.dls, self.model, self.loss_func, self.opt_func = dls, model, loss_func, opt_func
@@ -39,13 +39,12 @@ class Learner:
         self.add(self.recorder, *listify(cbs))
 
     def add(self, *cbs:Callback):
-        "Add callbacks, sorted by their `order`; a `TypeError` for what is none"
+        "Add callbacks, sorted by their `order`; raise a `TypeError` for what is none"
         self.cbs = sorted([*self.cbs, *map(checked, cbs)], key=lambda cb: cb.order)
 
     def __repr__(self):
-        n, cbs = sum(p.numel() for p in self.model.parameters()), [type(cb).__name__ for cb in self.cbs]
-        return (f'Learner({type(self.model).__name__} of {n:,} parameters, '
-                f'metrics={[*self.metrics]}, cbs={cbs}, epochs done: {len(self.recorder.epochs)})')
+        return (f'Learner({type(self.model).__name__}, metrics={[*self.metrics]}, epochs done: '
+                f'{len(self.recorder.epochs)}, cbs={[type(cb).__name__ for cb in self.cbs]})')
 
 # %% ../nbs/06c_learner.ipynb #26e07e5f
 @patch
@@ -60,19 +59,16 @@ def _call(self:Learner, event:str):
 @patch
 def _stage(self:Learner, name:str, work:Callable, cancel:type[Cancel]):
     "Do `work` between its two events; `cancel`, raised in any of the three, ends it"
-    try:
+    with suppress(cancel):
         self._call(f'before_{name}')
         work()
-    except cancel: pass
-    try: self._call(f'after_{name}')
-    except cancel: pass
+    with suppress(cancel): self._call(f'after_{name}')
 
 # %% ../nbs/06c_learner.ipynb #10a6c61b
 @patch
 def _walk(self:Learner, dl, work:Callable, training:bool=False):
     "Do `work` on each batch of `dl`; a walk inside another leaves the other's batch as it was"
-    names = 'training', 'batch', 'xb', 'yb', 'preds', 'loss'
-    outer, n = {name: getattr(self, name, None) for name in names}, 0
+    outer, n = {k: getattr(self, k, None) for k in 'training batch xb yb preds loss'.split()}, 0
     try:
         with mode(self.model, training), torch.set_grad_enabled(training):
             self.training = training
@@ -116,7 +112,7 @@ def validate(self:Learner,
 # %% ../nbs/06c_learner.ipynb #3db9d81c
 @patch
 def _collect(self:Learner, dl):
-    "All predictions, and all targets, of the batches of `dl`"
+    "Collect all predictions, and all targets, of the batches of `dl`"
     found = []
     def keep():
         self._predict()
@@ -125,17 +121,15 @@ def _collect(self:Learner, dl):
     return zip(*found)
 
 @patch
-def get_preds(self:Learner,
-    dl=None, # a loader, in place of `dls.valid`
+def get_preds(self:Learner, dl=None, # a loader, in place of `dls.valid`
 )->tuple[torch.Tensor, torch.Tensor]:
     "Give the predictions and targets of all items, on the CPU"
     preds, targets = self._collect(self.dls.valid if dl is None else dl)
     return torch.cat([p.cpu() for p in preds]), torch.cat([t.cpu() for t in targets])
 
+# %% ../nbs/06c_learner.ipynb #032b6380
 @patch
-def predict(self:Learner,
-    xb, # inputs, as the model takes them
-):
+def predict(self:Learner, xb): # inputs, as the model takes them
     "Give what the model makes of `xb`, in eval mode, without gradients"
     (preds,), _ = self._collect([(xb, None)])
     return preds
@@ -159,7 +153,8 @@ def _epoch(self:Learner):
 
 @patch
 def _epochs(self:Learner):
-    for self.epoch in range(self.epoch + 1, self.epochs + 1):
+    while self.epoch < self.epochs:
+        self.epoch += 1
         self._stage('epoch', self._epoch, CancelEpoch)
 
 # %% ../nbs/06c_learner.ipynb #9e977075

@@ -9,7 +9,7 @@ __all__ = ['simple_net', 'count_parameters', 'relu_fit', 'layer_outputs', 'dead_
 import torch
 from torch import nn
 
-from .learner import mode
+from .callbacks import mode
 from .similarity import check
 
 # %% ../nbs/07_mlp.ipynb #27120a84

@@ -10,7 +10,8 @@ from numbers import Number
 
 import numpy as np
 import torch
-from fastcore.test import ExceptionExpected, test_fail, test_ne, test_stdout, test_warns
+from fastcore.test import (  # noqa: F401
+    ExceptionExpected, test_fail, test_ne, test_stdout, test_warns)
 
 _all_ = ['ExceptionExpected', 'test_fail', 'test_ne', 'test_stdout', 'test_warns']
 

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(p.name for p in (ROOT/'nbs').glob('*.ipynb'))
-WHOLE = ['01_pixels.ipynb', '06_learner.ipynb']   # pictures; training, bars and fastai
+WHOLE = ['01_pixels.ipynb', '06d_tuning.ipynb']   # pictures; training, a bar, the finder
 SECONDS = 60   # that the server may take to start
 
 READY = """() => {

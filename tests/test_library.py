@@ -44,4 +44,4 @@ def lines(module):
 
 @pytest.mark.parametrize('module', MODULES)
 def test_module_is_small(module):
-    assert lines(module) <= (270 if module == 'learner' else 150)
+    assert lines(module) <= 150

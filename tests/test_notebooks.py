@@ -8,7 +8,7 @@ import pytest
 from directives import directives, split
 
 ROOT = Path(__file__).parents[1]
-CHAPTERS = sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))
+CHAPTERS = sorted((ROOT/'nbs').glob('[0-9][0-9]*_*.ipynb'))
 HERE = '|'.join(re.escape(str(folder)) for folder in (ROOT, Path.home()))
 LOCAL = re.compile(rf'at 0x[0-9a-f]{{6,}}|/home/|/Users/|/tmp/|{HERE}')
 APPENDICES = sorted((ROOT/'nbs').glob('[a-z]_*.ipynb'))
@@ -91,17 +91,19 @@ def test_every_export_is_documented(path):
     assert not bad
 
 
-VERBS = set("""Add Average Build Check Collect Compare Compute Count Deal Describe Divide Draw
-    Explain Fill Find Fit Give Hold Load Make Map Measure Move Name Provide Raise Read Return Say
-    Send Squash Stack Step Subtract Sum Take Tell Turn Weigh Work Write Yield""".split())
+VERBS = set("""Add Average Build Call Change Check Collect Compare Compute Copy Count Deal Describe
+    Divide Do Draw Explain Fail Fill Find Fit Forget Give Hold Load Make Map Measure Move Name Predict
+    Provide Put Raise Read Return Say Send Shuffle Squash Stack Step Subtract Suggest Sum Take Tell
+    Train Turn Weigh Work Write Yield""".split())
+MOMENTS = 'before_', 'after_', 'cleanup_'   # events, which say what is there when they are called
 
 
-@pytest.mark.parametrize('path', [p for p in CHAPTERS if 'learner' not in p.stem],
-                         ids=lambda p: p.stem)
+@chapters
 def test_docstrings_begin_with_a_verb(path):
     functions = [node for cell in code_cells(path) if is_export(cell)
                  for node in ast.walk(tree(cell)) if isinstance(node, ast.FunctionDef)]
-    found = {node.name: doc.split()[0] for node in functions if (doc := ast.get_docstring(node))}
+    found = {node.name: doc.split()[0] for node in functions
+             if (doc := ast.get_docstring(node)) and not node.name.startswith(MOMENTS)}
     assert {name: word for name, word in found.items() if word not in VERBS} == {}
 
 
@@ -128,7 +130,7 @@ def test_outputs_are_stored(path):
 
 @chapters
 def test_cells_are_short(path):
-    shown = (cell for cell in code_cells(path) if 'hide' not in directives(cell))
+    shown = (c for c in code_cells(path) if not {'hide', 'export'} & directives(c).keys())
     sizes = sorted(len(re.findall(r'^\s*\S', split(cell.source)[1], re.M)) for cell in shown)
     assert sizes[-1] <= 25
     assert sizes[len(sizes)//2] <= 5
@@ -164,3 +166,15 @@ def test_all_37_questions():
         questions = prose(path).partition('## Questions')[2]
         found += map(int, re.findall(r'^\*\*(\d+)[.:]', questions, re.M))
     assert sorted(found) == list(range(1, 38))
+
+
+LONG = '03_broadcasting 04_quadratic_sgd 05_mnist_linear 07_mlp'.split()   # not yet in parts
+
+
+@pytest.mark.parametrize('path', [p for p in CHAPTERS + APPENDICES if p.stem not in LONG],
+                         ids=lambda p: p.stem)
+def test_one_sitting(path):
+    "At most 40 minutes, at 200 words a minute and 5 seconds for each line of code"
+    shown = (cell.source for cell in code_cells(path) if 'hide' not in directives(cell))
+    lines = sum(len(re.findall(r'^(?!#\|)\s*\S', source, re.M)) for source in shown)
+    assert len(prose(path).split())/200 + lines*5/60 <= 40

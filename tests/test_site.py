@@ -29,7 +29,7 @@ def chapters() -> list[Path]:
     return sorted((ROOT/'nbs').glob('[0-9]*.ipynb'))
 
 
-def page_of(notebook: Path) -> str: return re.sub(r'^\d+_', '', notebook.stem) + '.html'
+def page_of(notebook: Path) -> str: return re.sub(r'^\d+[a-z]?_', '', notebook.stem) + '.html'
 
 
 def course(page): return page.get_by_role('navigation', name='Course')

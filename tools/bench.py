@@ -21,7 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MODULES = [p.stem[3:] for p in sorted((ROOT/'nbs').glob('[0-9][0-9]_*.ipynb'))]   # in order
+CHAPTERS = sorted((ROOT/'nbs').glob('[0-9][0-9]*_*.ipynb'))
+MODULES = [p.stem.partition('_')[2] for p in CHAPTERS]   # in order
 
 # Each cold measurement runs in a fresh interpreter and prints one number.
 CLOCK = """import time
@@ -42,8 +43,9 @@ BOOK = """data = [torch.stack([tensor(Image.open(file)) for file in files]).floa
         for files in folders]"""
 LEAN = BOOK.replace('tensor(Image.open(file))', 'torch.from_numpy(np.array(Image.open(file)))')
 FIT = """from torch import nn
-from digit_under_hood.learner import DataLoader, DataLoaders, Learner, SGD
+from digit_under_hood.learner import Learner
 from digit_under_hood.mnist_linear import batch_accuracy, mnist_loss, threes_and_sevens
+from digit_under_hood.training_loop import DataLoader, DataLoaders, SGD
 import torch
 dls = DataLoaders(*(DataLoader(*threes_and_sevens(split), 256) for split in ('train', 'valid')))
 learn = Learner(dls, nn.Linear(784, 1), mnist_loss, {opt}, [batch_accuracy])"""
@@ -136,8 +138,9 @@ def bare(net, train, valid, lr):
 
 
 def ours(net, train, valid, lr):
-    from digit_under_hood.learner import DataLoader, DataLoaders, Learner
+    from digit_under_hood.learner import Learner
     from digit_under_hood.mnist_linear import batch_accuracy, mnist_loss
+    from digit_under_hood.training_loop import DataLoader, DataLoaders
     dls = DataLoaders(DataLoader(*train, 256), DataLoader(*valid, 256))
     learn = Learner(dls, net, mnist_loss, metrics=[batch_accuracy])
     def epoch():
@@ -164,7 +167,7 @@ def fastai(loader):
 
 
 def slices(x, y):
-    from digit_under_hood.learner import DataLoader
+    from digit_under_hood.training_loop import DataLoader
     return DataLoader(x, y, 256)
 
 

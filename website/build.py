@@ -50,8 +50,8 @@ def needed(page: Page, order: list[Page]) -> list[Page]:
 
 
 def numeral(number: str) -> str:
-    "The digits of a chapter's number, drawn by the stylesheet in MNIST's own hand"
-    return ''.join(f'<i class="d{digit}"></i>' for digit in number)
+    "The digits of a chapter's number, drawn in MNIST's own hand, and its letter, if any"
+    return re.sub(r'\d', r'<i class="d\g<0>"></i>', number)
 
 
 def road(html: str, order: list[Page]) -> str:

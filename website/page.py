@@ -31,7 +31,7 @@ class Page:
         self.path, self.site, self.source, self.name = path, site, path.name, path.stem
         self.ids, self.names = {'content', 'course', 'query', 'found'}, set()
         self.files, self.figures = {}, 0
-        self.number = m[1] if (m := re.match(r'(\d+)[a-z]?_', self.source)) else ''
+        self.number = m[1] if (m := re.match(r'(\d+[a-z]?)_', self.source)) else ''
         self.page = re.sub(r'^\d+[a-zA-Z0-9]*_', '', self.name.lower()) + '.html'
         self.notebook, self.builds, self.needs = '', None, []
         self.reference = self.name == 'api'
@@ -55,7 +55,7 @@ class Page:
         m = re.search(r'^#\|\s*default_exp\s+(\w+)', code, re.M)
         self.builds = m[1] if m else None
         self.needs = re.findall(rf'^(?:from|import) {self.site["lib"]}\.(\w+)', code, re.M)
-        self.needs += re.findall(r'\]\((\d\d_\w+\.ipynb)', ' '.join(prose[:2]))
+        self.needs += re.findall(r'\]\((\d\d[a-z]?_\w+\.ipynb)', ' '.join(prose[:2]))
         Filter()(nb)
         self.about(getattr(nb, 'frontmatter_', {}))
         cells = [cell for cell in nb.cells if cell.cell_type != 'raw']

@@ -20,9 +20,11 @@ class Module:
     "The code of a module: what it defines at its top, and the comment of each line that has one"
     def __init__(self, path: Path):
         self.name, self.source = path.stem, path.read_text(encoding='utf-8')
-        self.tree, self.defined = ast.parse(self.source), {}
+        self.tree, self.defined, self.patched = ast.parse(self.source), {}, []
         for node in self.tree.body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef): self.defined[node.name] = node
+            if 'patch' in map(ast.unparse, getattr(node, 'decorator_list', [])):
+                self.patched.append(node)
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef): self.defined[node.name] = node
             elif isinstance(node, ast.Assign): self.defined[ast.unparse(node.targets[0])] = node
         tokens = tokenize.generate_tokens(io.StringIO(self.source).readline)
         self.notes = {token.start[0]: token.string.lstrip('# ') for token in tokens
@@ -98,10 +100,17 @@ def lineage(node: ast.ClassDef, module: Module, modules: list[Module]):
                 break
 
 
+def patches(function: ast.FunctionDef, owner: ast.ClassDef) -> bool:
+    "Is `function` a method that fastcore's `patch` adds to `owner`?"
+    kind = function.args.args[0].annotation
+    return isinstance(kind, ast.Name) and kind.id == owner.name
+
+
 def members(node: ast.ClassDef, module: Module, modules: list[Module]) -> dict[str, Member]:
     "The methods of a class, inherited ones too, its own first"
     found: dict[str, Member] = {}
     for owner, there in lineage(node, module, modules):
-        for n in owner.body:
-            if isinstance(n, ast.FunctionDef): found.setdefault(n.name, Member(n, owner, there))
+        own = [Member(n, owner, there) for n in owner.body if isinstance(n, ast.FunctionDef)]
+        own += [Member(n, owner, m) for m in modules for n in m.patched if patches(n, owner)]
+        for member in own: found.setdefault(member.function.name, member)
     return found
