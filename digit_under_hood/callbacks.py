@@ -131,7 +131,7 @@ def plain(
 def split_batch(
     batch, # what a loader serves
 )->tuple:
-    "Split a batch into what the model takes and the targets: its last part, if it has two or more"
+    "Divide a batch into what the model takes and the targets: its last part, if it has two or more"
     if isinstance(batch, torch.Tensor | dict): return batch, None
     *xs, yb = batch
     return (tuple(xs) if len(xs) > 1 else xs[0], yb) if xs else (yb, None)

@@ -87,7 +87,7 @@ def _predict(self:Learner):
 
 @patch
 def _compare(self:Learner):
-    "Predict, and compare with the targets if there are some"
+    "Predict and compare with the targets if there are some"
     self._predict()
     with self.context():
         self.loss = self.loss_func(self.preds, *([] if self.yb is None else [self.yb]))
