@@ -18,7 +18,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help setup lab test test-latest test-portable check nbs-test py-test docs docs-serve bench readme api shrink hooks clean
+.PHONY: help setup lab lab-reset edit test test-latest test-portable check nbs-test py-test docs docs-serve bench readme api shrink hooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -43,7 +43,13 @@ $(READY): settings.ini setup.py pyproject.toml
 
 setup: $(READY) ## install all of it into .venv, and no more
 
-lab: $(COURSE) ## open the first chapter in JupyterLab (LAB_FLAGS=--no-browser to only serve it)
+lab: $(COURSE) ## open your copy of the course in JupyterLab (LAB_FLAGS=--no-browser to only serve it)
+	$(BIN)/python tools/student.py $(LAB_FLAGS)
+
+lab-reset: $(COURSE) ## a fresh copy of one chapter, yours is kept: make lab-reset CHAPTER=01
+	$(BIN)/python tools/student.py reset $(CHAPTER)
+
+edit: $(READY) ## for authors: open the notebooks from which all is made
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) nbs/00_data.ipynb
 
 test: check nbs-test py-test ## check everything: notebooks, library, README, style, types

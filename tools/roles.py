@@ -16,6 +16,7 @@ ASKS = re.compile(r'''
   | \b (?: do | will | would ) \ you\ expect \b
 ''', re.I | re.X | re.M)
 FOLDED = {'hide', 'echo', 'code-fold', 'export'}   # an author's word on what is in the way
+DRAWN = 'How this is drawn'
 ENDS = ('## What we know now', '## Your turn', '## Questions')
 
 
@@ -35,7 +36,7 @@ def plumbing(code: str) -> str | None:
     if all(map(is_check, body)): return f'Checked: {len(body)} assertion{"s"*(len(body) > 1)}'
     if all(PREPARES.match(ast.unparse(node)) for node in body): return 'Set-up'
     if 5 <= sum(bool(DRAWS.search(line)) for line in lines) > len(lines)/2:
-        return 'How this is drawn'
+        return DRAWN
     return None
 
 
@@ -47,7 +48,7 @@ def summary(options: dict, code: str) -> str | None:
     if 'hide' in options:
         checks = sum(map(is_check, nodes))
         return f'{checks} check{"s"*(checks > 1)}' if checks else 'set-up'
-    if options.get('echo') is False: return 'how this is drawn'
+    if options.get('echo') is False: return DRAWN.lower()
     if not options.get('code-fold') and 'export' not in options: return None
     names = [node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     return options.get('code-summary') or f'code of {names[0] if names else "the library"}'
@@ -64,7 +65,8 @@ def shows(cell) -> bool:
     try: body = ast.parse(cell['source']).body
     except SyntaxError: return True
     quiet = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AugAssign
-    return plumbing(cell['source']) is None and any(not isinstance(node, quiet) for node in body)
+    role = plumbing(cell['source'])
+    return role in (None, DRAWN) and any(not isinstance(node, quiet) for node in body)
 
 
 def answers(

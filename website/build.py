@@ -1,13 +1,14 @@
 "Builds the site: reads the notebooks, sets each page in the template, checks the whole."
-import json
 import re
 import shutil
 from pathlib import Path
 
+import nbformat
 import yaml
 from address import address
 from jinja2 import Environment, FileSystemLoader
 from nbdev.config import get_config
+from student import edition
 
 from .check import check
 from .markdown import plain
@@ -16,8 +17,7 @@ from .search import search_index
 
 HERE = Path(__file__).parent
 MISSING = '404.html'   # what hosts show where there is no page
-INSTALL = '''#| hide
-# Installs the course where it is missing, as in Colab.
+INSTALL = '''# installs the course where it is missing, as in Colab
 import importlib.util, subprocess, sys
 if not importlib.util.find_spec('{lib}'):
     pip = [sys.executable, '-m', 'pip', 'install', '-q', 'git+{git}']
@@ -71,12 +71,10 @@ def road(html: str, order: list[Page]) -> str:
 
 
 def take_away(notebook: Path, copy: Path, site: dict) -> None:
-    "A copy of `notebook` that runs anywhere: once published, it installs the course if missing"
-    book = json.loads(notebook.read_text(encoding='utf-8'))
-    cell = dict(cell_type='code', id='install', metadata={}, outputs=[], execution_count=None,
-                source=INSTALL.format(**site))
-    if site['git']: book['cells'].insert(1, cell)
-    copy.write_text(json.dumps(book, ensure_ascii=False, indent=1) + '\n', encoding='utf-8')
+    "The student's edition of `notebook`; once published, it installs the course if missing"
+    setup = INSTALL.format(**site) if site['git'] else ''
+    book = edition(nbformat.read(notebook, 4), setup=setup)
+    copy.write_text(nbformat.writes(book) + '\n', encoding='utf-8')
 
 
 def write(site: dict, pages: list[Page], nav: list) -> None:

@@ -1,5 +1,4 @@
 "What a page shows of a notebook's cells: which code is folded, and each output at its best."
-import ast
 import re
 from html import escape
 
@@ -12,40 +11,19 @@ from nbdev.processors import (
     insert_warning,
     mv_exports,
 )
+from roles import plumbing
 
 from .markdown import coloured, inline, render
 from .pictures import PICTURES, figure
 
 OURS = {insert_warning, clean_show_doc, exec_show_docs, add_fold, mv_exports}
 ASKED = {'code-fold', 'echo', 'include'}   # directives by which an author says how code is shown
-PREPARES = re.compile(r'plt\.style|plt\.rc|torch\.manual_seed|import |from ')
-DRAWS = re.compile(r'\b(plt|ax|axes|axs|fig)\b')
 ANSI = re.compile(r'\x1b\[[0-9;]*m')
 
 
 class Filter(FilterDefaults):
     "nbdev's processors for the docs, less those that write for Quarto or run cells"
     def base_procs(self): return [proc for proc in super().base_procs() if proc not in OURS]
-
-
-def is_check(node: ast.stmt) -> bool:
-    "Does this statement only assert? A mistake shown on purpose (`test_fail`) teaches instead"
-    call = getattr(getattr(getattr(node, 'value', None), 'func', None), 'id', '')
-    return isinstance(node, ast.Assert) or (call.startswith('test_') and call != 'test_fail')
-
-
-def plumbing(code: str) -> str | None:
-    "The name under which a cell that prepares, checks or draws is folded; None if it teaches"
-    try: body = ast.parse(code).body
-    except SyntaxError: return None
-    lines = code.splitlines()
-    if not body: return None
-    if all(isinstance(node, ast.Import | ast.ImportFrom) for node in body): return 'Imports'
-    if all(map(is_check, body)): return f'Checked: {len(body)} assertion{"s"*(len(body) > 1)}'
-    if all(PREPARES.match(ast.unparse(node)) for node in body): return 'Set-up'
-    if 5 <= sum(bool(DRAWS.search(line)) for line in lines) > len(lines)/2:
-        return 'How this is drawn'
-    return None
 
 
 def listing(code: str, options: dict) -> str:

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 from directives import split
 from execnb.nbio import read_nb
-
-from .cells import is_check
+from roles import is_check
 
 LONGEST, WIDEST = 12, 240   # lines of code, characters of output
 

@@ -1,7 +1,7 @@
 """The student's edition: a copy of each chapter in `course/`, and a JupyterLab that opens it.
 
-`course.py [FLAGS OF JUPYTER LAB]` makes what is missing or newer and opens the first chapter,
-`course.py make` only makes, `course.py reset 03a` gives a fresh chapter and keeps the old one.
+`student.py [FLAGS OF JUPYTER LAB]` makes what is missing or newer and opens the first chapter,
+`student.py make` only makes, `student.py reset 03a` gives a fresh chapter and keeps the old one.
 """
 import hashlib
 import json
@@ -18,12 +18,12 @@ from roles import answers, summary
 
 ROOT = Path(__file__).parents[1]
 COURSE = ROOT/'course'
-START = '''<details{open}><summary>{heading}</summary>
+START = '''<details><summary>Start here: Shift+Enter runs a cell and goes to the next</summary>
 
-**Shift+Enter** runs a cell and goes to the next; run them all, in order. A grey line that begins
-with `#` is a collapsed cell, with imports, checks or drawing: run it in passing, and click it if
-you are curious. `test_eq(a, b)` is a check: silent if the two are equal, an error if not. After a
-**guess** the answer is not there yet: guess, then run.{reset}
+Run them all, in order. A grey line that begins with `#` is a collapsed cell, with imports, checks
+or drawing: run it in passing, and click it if you are curious. `test_eq(a, b)` is a check: silent
+if the two are equal, an error if not. After a **guess** the answer is not there yet: guess, then
+run.{reset}
 
 </details>'''
 RESET = '''
@@ -33,24 +33,25 @@ Restart Kernel and Run All Cells*. For a fresh chapter, `make lab-reset CHAPTER=
 terminal; it keeps yours under another name.'''
 
 
-def edition(book, reset: str = '', opened: bool = False, setup: str = ''):
+def edition(book, reset: str = '', setup: str = ''):
     "The notebook `book` for a student; `reset` ends the box at its top, `setup` is a cell there"
     for i in answers(book.cells): book.cells[i].outputs = []
-    cells = []
+    cells, before = [], None
     for cell in book.cells:
-        cell.metadata = {}
+        cell.metadata, said = {}, None
         if cell.cell_type == 'code':
             options, code = split(cell.source)
             if not code.strip() or 'nbdev' in code: continue   # what makes the library stays behind
-            said = summary(options, code)
-            cell.source = f'# {said}\n{code}' if said else code
+            said, cell.execution_count = summary(options, code), None
             if said: cell.metadata = {'jupyter': {'source_hidden': True}}
-            cell.execution_count = None
+            cell.source = f'# {said}\n{code}' if said else code
+            if said == before == 'imports':   # authors keep them apart, for the library
+                cells[-1].source += f'\n{code}'
+                continue
         cells.append(cell)
-    box = START.format(open=' open'*opened, heading='Start here' if opened else 'How this works',
-                       reset=reset)
-    cells.insert(1, new_markdown_cell(box, id='start-here'))
-    if setup: cells.insert(2, new_code_cell(setup, id='install'))
+        before = said
+    cells.insert(1, new_markdown_cell(START.format(reset=reset), id='start-here'))
+    if setup: cells.insert(1, new_code_cell(setup, id='install'))
     book.cells = cells
     return book
 
@@ -66,7 +67,7 @@ def digest(book) -> str:
 def digest_of(path: Path) -> str:
     "The `digest` of a file; empty if it is not there or not a notebook"
     try: return digest(nbformat.read(path, 4))
-    except (OSError, ValueError, AttributeError, nbformat.reader.NotJSONError): return ''
+    except Exception: return ''   # whatever is wrong with it, it is not as we made it
 
 
 def save(book, path: Path) -> None:
@@ -99,7 +100,7 @@ class Course:
     def chapter(self, path: Path):
         "The student's edition of the chapter at `path`"
         reset = RESET.format(number=path.stem.split('_')[0])
-        return edition(nbformat.read(path, 4), reset, path == self.chapters[0])
+        return edition(nbformat.read(path, 4), reset)
 
     def touched(self, path: Path) -> bool:
         "Is there a file of the student's own making at `path`?"
@@ -119,7 +120,8 @@ class Course:
         for path in self.chapters:
             book, own = self.chapter(path), self.folder/path.name
             new = digest(book)
-            offered = [made for name, made in self.made.items() if name.startswith(path.stem)]
+            offered = [made for name, made in self.made.items()
+                       if name == own.name or name.startswith(f'{path.stem} (')]
             if not self.touched(own):
                 if not own.exists() or self.made.get(own.name) != new: self.write(book, own)
             elif new not in offered and digest_of(own) != new:
