@@ -50,6 +50,7 @@ lab-reset: $(COURSE) ## a fresh copy of one chapter, yours is kept: make lab-res
 	$(BIN)/python tools/student.py reset $(CHAPTER)
 
 edit: $(READY) ## for authors: open the notebooks from which all is made
+	@$(BIN)/jupyter trust nbs/*.ipynb >/dev/null   # else no figure is shown before its cell is run
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_FLAGS) nbs/00_data.ipynb
 
 test: check nbs-test py-test ## check everything: notebooks, library, README, style, types

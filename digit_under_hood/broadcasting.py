@@ -58,7 +58,7 @@ def show_broadcast(
     shape_a:Sequence[int], # e.g. `a.shape`
     shape_b:Sequence[int], # e.g. `b.shape`
 )->None:
-    "Draw two shapes, aligned at the right, and their result; what is stretched is hatched"
+    "Draw two shapes, aligned at the right, and their result; what is stretched is shaded"
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
     result = broadcast_steps(shape_a, shape_b).shape
@@ -68,10 +68,9 @@ def show_broadcast(
         ax.text(-.1, y + .4, name, ha='right', va='center')
         for x, size in enumerate((*['-']*(rank - len(shape)), *shape)):
             same = size == result[x]
-            fill, hatch = ('#f6f8fa', '') if same else ('#dce2e8', '///')
-            ax.add_patch(Rectangle((x, y), .9, .8, fc=fill, ec='#9aa3ad', hatch=hatch))
-            ax.text(x + .45, y + .4, f'{size}' if same else f'{size} → {result[x]}', ha='center',
-                    va='center', color='#14171a', bbox=dict(fc=fill, ec='none', pad=1))
+            ax.add_patch(Rectangle((x, y), .9, .8, fc='none' if same else ('C6', .3), ec='C6'))
+            ax.text(x + .45, y + .4, f'{size}' if same else f'{size} → {result[x]}',
+                    ha='center', va='center')
     for x in range(rank): ax.text(x + .45, 3, f'axis {x - rank}', ha='center', va='top')
     ax.set(xlim=(-.6, rank), ylim=(3.3, 0))
     ax.axis('off')

@@ -23,6 +23,8 @@ def visible(cell):
     flags = directives(cell)
     if flags: cell.source = split(cell.source)[1] if flags.get('echo', True) else ''
     cell.metadata['alt'] = flags.get('fig-alt', '')
+    for output in cell.get('outputs', []):   # of two kinds of a picture, every code host shows PNG
+        if 'image/png' in output.get('data', {}): output.data.pop('image/svg+xml', None)
     return cell
 
 

@@ -4,9 +4,11 @@ import io
 import re
 import struct
 from html import escape
+from pathlib import Path
 
 from PIL import Image
 
+STYLE = Path(__file__).parents[1]/'digit_under_hood'/'course.mplstyle'
 PICTURES = 'image/svg+xml', 'image/png', 'image/jpeg', 'image/gif'
 
 
@@ -25,6 +27,14 @@ def lighter(png: bytes) -> bytes:
     return stream.getvalue()
 
 
+def in_the_dark(svg: str) -> str:
+    "`svg` with a companion for each colour of the figures' style: the stylesheet names them"
+    text, *cycle = dict.fromkeys(re.findall(r'\b[0-9a-f]{6}\b', STYLE.read_text()))
+    for name, colour in [('figure', text), *((f'c{i}', colour) for i, colour in enumerate(cycle))]:
+        svg = svg.replace(f'#{colour}', f'light-dark(#{colour},var(--{name}))')
+    return svg
+
+
 def drawing(svg: str, name: str, alt: str) -> str:
     """An SVG to stand in the page: with ids of its own, a name, and no more width than there is.
 
@@ -33,7 +43,7 @@ def drawing(svg: str, name: str, alt: str) -> str:
                  r'|<style[^>]*>\s*\*\s*\{[^}]*\}\s*</style>', '', svg, flags=re.S).strip()
     svg = re.sub(r"(?<==)'([^'\"]*)'", r'"\1"', svg)
     svg = re.sub(r'<path d="M 0 [^>]*style="fill:\s*#ffffff;?"\s*/>', '', svg, count=1)
-    svg = re.sub(r'font-family:[^;"]*;?\s*', '', svg)
+    svg = in_the_dark(re.sub(r'font-family:(?![^;"]*Mono)[^;"]*;?\s*', '', svg))
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf'\g<1>{name}-', svg)
     head, rest = svg.split('>', 1)
     box = re.search(r'viewBox="\S+ \S+ (\S+) \S+"', head)
