@@ -20,6 +20,11 @@ DRAWN = 'How this is drawn'
 ENDS = ('## What we know now', '## Your turn', '## Questions')
 
 
+def parsed(code: str) -> ast.Module:
+    "The syntax tree of a cell, less the lines that are for IPython"
+    return ast.parse(re.sub('^%.*', '', code, flags=re.M))
+
+
 def is_check(node: ast.stmt) -> bool:
     "Does this statement only assert? A mistake shown on purpose (`test_fail`) teaches instead"
     call = getattr(getattr(getattr(node, 'value', None), 'func', None), 'id', '')
@@ -28,7 +33,7 @@ def is_check(node: ast.stmt) -> bool:
 
 def plumbing(code: str) -> str | None:
     "The name under which a cell that prepares, checks or draws is folded; None if it teaches"
-    try: body = ast.parse(code).body
+    try: body = parsed(code).body
     except SyntaxError: return None
     lines = code.splitlines()
     if not body: return None
@@ -44,7 +49,7 @@ def summary(options: dict, code: str) -> str | None:
     "What a cell holds that a student need not read, in a few words; None if it is to be read"
     if name := plumbing(code):
         return name.removeprefix('Checked: ').replace('assertion', 'check').lower()
-    nodes = list(ast.walk(ast.parse(code))) if options.keys() & FOLDED else []
+    nodes = list(ast.walk(parsed(code))) if options.keys() & FOLDED else []
     if 'hide' in options:
         checks = sum(map(is_check, nodes))
         return f'{checks} check{"s"*(checks > 1)}' if checks else 'set-up'
@@ -62,7 +67,7 @@ def asks(text: str) -> bool:
 def shows(cell) -> bool:
     "Does this cell of code end in something to see, and is it not for a check or a set-up?"
     if cell.get('outputs'): return True
-    try: body = ast.parse(cell['source']).body
+    try: body = parsed(cell['source']).body
     except SyntaxError: return True
     quiet = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AugAssign
     role = plumbing(cell['source'])
