@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -16,7 +17,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(p.name for p in (ROOT/'nbs').glob('*.ipynb'))
 WHOLE = ['01_pixels.ipynb', '06d_tuning.ipynb']   # pictures; training, a bar, the finder
-SECONDS = 60   # that the server may take to start
+STUDENT = '01_pixels.ipynb'
+SECONDS = 120   # that a server may take to start
 
 READY = """() => {
     const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
@@ -35,21 +37,26 @@ OUTPUTS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells
 
 
 @pytest.fixture(scope='module')
-def lab(tmp_path_factory):
-    "The address of a JupyterLab, set up as `make lab` does, that serves a copy of the project"
+def copy(tmp_path_factory):
+    "A copy of the project for the servers"
     copy = tmp_path_factory.mktemp('lab')/'project'
     skip = ('.git', '.venv*', '_docs', '_proc', '.ipynb_checkpoints', '*cache*')
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*skip))
+    shutil.rmtree(copy/'course', ignore_errors=True)   # it may be at work
+    return copy
+
+
+@contextmanager
+def served(copy, *command, **env):
+    "The address of a JupyterLab that `command` starts in the project at `copy`"
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
-    command = [sys.executable, '-m', 'jupyterlab', '--no-browser', '--allow-root', f'--port={port}',
+    command = [sys.executable, *command, '--no-browser', f'--port={port}',
                '--ServerApp.port_retries=0', '--IdentityProvider.token=',
-               '--LabApp.expose_app_in_browser=True', 'nbs/00_data.ipynb']
-    env = os.environ | {'JUPYTER_CONFIG_PATH': str(copy/'jupyter'),
-                        'JUPYTERLAB_WORKSPACES_DIR': str(copy/'spaces')}
+               '--LabApp.expose_app_in_browser=True']
     with (copy/'lab.log').open('w') as log:
-        server = subprocess.Popen(command, cwd=copy, env=env, stdout=log, stderr=log)
+        server = subprocess.Popen(command, cwd=copy, env=os.environ | env, stdout=log, stderr=log)
     address = f'http://127.0.0.1:{port}/lab'
     try:
         for _ in range(SECONDS):
@@ -62,6 +69,14 @@ def lab(tmp_path_factory):
         server.send_signal(signal.SIGTERM)
         try: server.wait(30)
         except subprocess.TimeoutExpired: server.kill()
+
+
+@pytest.fixture(scope='module')
+def lab(copy):
+    "The address of a JupyterLab, set up as `make edit` does, that serves a copy of the project"
+    with served(copy, '-m', 'jupyterlab', '--allow-root', 'nbs/00_data.ipynb',
+                JUPYTER_CONFIG_PATH=str(copy/'jupyter'),
+                JUPYTERLAB_WORKSPACES_DIR=str(copy/'spaces')) as address: yield address
 
 
 @pytest.fixture(scope='module')
@@ -139,3 +154,38 @@ def test_settings_of_the_lab(context, lab):
     assert page.get_by_text('Would you like to get notified').count() == 0
     close(page)
     assert not context.refused
+
+
+def test_students_edition_as_it_opens(browser, copy, tmp_path):
+    "Trusted, not dirty, plumbing collapsed, contents open, chapters and no more; nothing is lost"
+    own = dict(JUPYTER_DATA_DIR=str(tmp_path), JUPYTERLAB_SETTINGS_DIR=str(tmp_path))
+    with served(copy, 'tools/student.py', **own) as address:
+        page = browser.new_page(viewport={'width': 1280, 'height': 900})
+        page.goto(f'{address}/tree/{STUDENT}', timeout=120_000, wait_until='commit')
+        page.wait_for_function(READY, timeout=120_000)
+        page.locator('.jp-TableOfContents').get_by_text('Your turn').first.wait_for()
+        page.locator('summary', has_text='Start here: Shift+Enter').click()
+        page.locator('code', has_text=f'make lab-reset CHAPTER={STUDENT[:2]}').wait_for()
+        page.locator('.jp-InputPlaceholder', has_text='# imports').first.wait_for()
+        model = page.evaluate("""() => {
+            const widget = window.jupyterapp.shell.currentWidget;
+            const code = [...widget.content.model.cells].filter(c => c.type === 'code');
+            return {dirty: widget.context.model.dirty, trusted: code.every(c => c.trusted),
+                    hidden: widget.content.widgets.filter(w => w.inputHidden).length,
+                    cells: code.length};
+        }""")
+        assert not model['dirty'] and model['trusted']
+        assert model['cells']/10 < model['hidden'] < model['cells']
+        prose = page.locator('.jp-RenderedMarkdown p').first
+        font, width = prose.evaluate('p => [getComputedStyle(p).fontFamily, p.offsetWidth]')
+        assert 'Course Serif' in font and 600 < width <= 46*16
+        assert page.evaluate("document.fonts.check('1em Course Serif')")
+        page.evaluate("() => window.jupyterapp.commands.execute('filebrowser:activate')")
+        page.locator('.jp-DirListing-itemText').first.wait_for()
+        files = page.locator('.jp-DirListing-itemText').all_inner_texts()
+        assert files == [name for name in NOTEBOOKS if name != 'index.ipynb']
+        made = nbformat.read(copy/'course'/STUDENT, 4)
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        page.wait_for_timeout(1000)
+        assert nbformat.read(copy/'course'/STUDENT, 4).cells == made.cells
+        close(page)
