@@ -6,7 +6,7 @@
 __all__ = ['Learner']
 
 # %% ../nbs/06c_learner.ipynb #486e6a97
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from copy import deepcopy

@@ -6,7 +6,7 @@
 __all__ = ['test_eq', 'test_close', 'ExceptionExpected', 'test_fail', 'test_ne', 'test_stdout', 'test_warns']
 
 # %% ../nbs/c_testing.ipynb #e76bbfe2
-from numbers import Number
+from numbers import Number, Real
 
 import numpy as np
 import torch
@@ -31,8 +31,8 @@ def _compare(a, b, eps:float)->None:
         _compare(a, number, eps)
     elif isinstance(a, torch.Tensor | np.ndarray):
         torch.testing.assert_close(a, b, rtol=0, atol=eps, equal_nan=True)
-    elif eps and isinstance(a, Number) and isinstance(b, Number):
-        assert abs(a - b) <= eps, f'got {a}, wants {b} to {eps}'
+    elif eps and isinstance(a, Real) and isinstance(b, Real):
+        assert abs(float(a) - float(b)) <= eps, f'got {a}, wants {b} to {eps}'
     else: assert a == b, f'got {a!r}, wants {b!r}'
 
 # %% ../nbs/c_testing.ipynb #633f15c0

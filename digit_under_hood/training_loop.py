@@ -6,6 +6,7 @@
 __all__ = ['set_lr', 'BasicOptim', 'SGD', 'take', 'DataLoader', 'DataLoaders']
 
 # %% ../nbs/06a_training_loop.ipynb #4e19afaa
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
 import math
 from collections.abc import Callable, Iterable, Iterator
 
