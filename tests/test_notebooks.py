@@ -93,8 +93,8 @@ def test_every_export_is_documented(path):
 
 VERBS = set("""Add Average Build Call Change Check Collect Compare Compute Copy Count Deal Describe
     Divide Do Draw Explain Fail Fill Find Fit Forget Give Hold Load Make Map Measure Move Name
-    Predict Provide Put Raise Read Return Say Send Shuffle Squash Stack Step Subtract Suggest Sum Take
-    Tell Train Turn Weigh Work Write Yield""".split())
+    Predict Provide Put Raise Read Return Say Send Shuffle Squash Stack Step Subtract Suggest
+    Sum Take Tell Train Turn Weigh Work Write Yield""".split())
 MOMENTS = 'before_', 'after_', 'cleanup_'   # events, which say what is there when they are called
 
 
