@@ -44,7 +44,7 @@ def edition(book, reset: str = '', setup: str = ''):
             if not code.strip() or 'nbdev' in code: continue   # what makes the library stays behind
             said, cell.execution_count = summary(options, code), None
             if said: cell.metadata = {'jupyter': {'source_hidden': True}}
-            cell.source = f'# {said}\n{code}' if said else code
+            cell.source = f'# {said[0].lower()}{said[1:]}\n{code}' if said else code
             if said == before == 'imports':   # authors keep them apart, for the library
                 cells[-1].source += f'\n{code}'
                 continue
