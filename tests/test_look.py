@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from website import wrap
 from website.build import navigation, project, write
 from website.page import Page
-from website.wrap import PHONE, wrapping
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT/'tools'))
@@ -92,17 +92,106 @@ def test_text_that_is_not_made_names_no_address():
         assert 'git clone' not in text and 'digit-under-hood' not in text
 
 
+# What a reader sees, in a browser
+
+WIDE, PHONE = {'width': 1280, 'height': 900}, {'width': 390, 'height': 844}
+PAGES = ['index.html', 'pixels.html', 'mnist_linear.html', 'api.html', 'how_fast.html']
+SEEN = """kind => [...document.querySelectorAll(`main ${kind}`)].filter(
+    e => e.checkVisibility()).map(e => ({cut: e.scrollWidth > e.clientWidth + 1,
+    hint: getComputedStyle(e).maskImage !== 'none', reached: e.tabIndex === 0,
+    said: e.textContent.slice(0, 60)}))"""
+OPEN = 'document.querySelectorAll("details").forEach(d => d.open = true)'
+SETTLED = """document.fonts.ready.then(() => new Promise(
+    done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50)))))"""
+
+
+@pytest.mark.parametrize('size', [WIDE, PHONE], ids=['wide', 'phone'])
+def test_code_is_whole_and_what_is_cut_says_so(reader, site, size):
+    page, code, cut = reader(viewport=size), 0, 0
+    for name in PAGES:
+        page.goto(site + name)
+        page.evaluate(OPEN)
+        page.evaluate(SETTLED)
+        found = page.evaluate(SEEN, 'pre.code')
+        code, cut = code + len(found), cut + sum(block['cut'] for block in found)
+        for block in found + page.evaluate(SEEN, ':is(pre.printed, .scroll, .maths.display)'):
+            assert block['cut'] == block['hint'] == block['reached'], (name, block)
+        assert page.evaluate('document.documentElement.scrollWidth') <= size['width'], name
+    assert code > 250 and cut <= .02*code
+
+
+def test_hint_is_on_the_side_that_goes_on(reader):
+    page = reader('how_fast.html', viewport=PHONE)
+    page.evaluate(SETTLED)
+    table = page.locator('.scroll').first
+    assert table.get_attribute('data-more') == 'right'
+    table.evaluate('e => e.scrollTo(e.scrollWidth, 0)')
+    page.wait_for_function('document.querySelector(".scroll").dataset.more === "left"')
+
+
+def test_comments_of_a_signature_stand_below_their_parameter_on_a_phone(reader):
+    page = reader('mnist_linear.html', viewport=PHONE)
+    line = page.locator('.long:has(> .after)').first
+    parts = line.evaluate("""e => [e, e.lastElementChild].map(
+        part => part.getBoundingClientRect().toJSON())""")
+    assert parts[1]['top'] > parts[0]['top'] + 10 and parts[1]['right'] <= 390
+    page.set_viewport_size(WIDE)
+    tops = line.evaluate('e => [...e.getClientRects()].map(box => Math.round(box.top))')
+    assert max(tops) - min(tops) < 4   # one line again
+
+
+def test_whole_digit_fits_a_phone(reader):
+    page = reader('pixels.html', viewport=PHONE)
+    table = page.locator('main .output table:has(td:nth-of-type(28))').first
+    box = table.bounding_box()
+    assert box['x'] >= 0 and 350 < box['width'] and box['x'] + box['width'] <= 390.5
+
+
+def test_copy_buttons_are_named_apart(reader):
+    page = reader('mnist_linear.html')
+    names = page.evaluate('[...document.querySelectorAll(".copy")].map(b => b.ariaLabel)')
+    assert len(names) > 50 and len(set(names)) == len(names)
+    assert all(re.match(r'Copy code \d+: \S', name) for name in names)
+
+
+def test_text_stands_under_the_title(reader):
+    page = reader()
+    left = page.evaluate("""['h1', '.text > p', '.road', '#how-fast-it-is'].map(
+        q => document.querySelector(q).getBoundingClientRect().left)""")
+    assert max(left) - min(left) < 1
+
+
+def test_no_summary_is_stranded_on_paper(reader):
+    page = reader('mnist_linear.html')
+    page.emulate_media(media='print')
+    folds = page.evaluate("""[...document.querySelectorAll('main .text summary')].map(s => [
+        s.nextElementSibling.checkVisibility({contentVisibilityAuto: true}),
+        s.nextElementSibling.clientHeight > 0, getComputedStyle(s).breakAfter])""")
+    assert len(folds) > 20 and all(fold == [True, True, 'avoid'] for fold in folds)
+
+
+def test_script_leaves_no_globals(reader):
+    page = reader('pixels.html')
+    ours = page.evaluate("""() => {
+        const frame = document.body.appendChild(document.createElement('iframe'))
+        const usual = new Set(Object.getOwnPropertyNames(frame.contentWindow))
+        const here = Object.getOwnPropertyNames(window)
+        return here.filter(name => !usual.has(name) && isNaN(name)) }""")
+    assert ours == []
+    assert page.evaluate('typeof root + typeof all + typeof fade') == 'undefined'*3
+
+
 # Lines that wrap on a phone
 
 def test_short_lines_stay_as_they_are():
     short = 'a = 1   <span class="co"># one</span>\n\n    b'
-    assert wrapping(short) == short
+    assert wrap.wrapping(short) == short
 
 
 def test_long_lines_and_their_comments_are_marked():
     note = f'<span class="co"># {"words "*9}</span>'
     code = f'def f(\n    a:int,   {note}\n    {note}\n'
-    marked = wrapping(code)
+    marked = wrap.wrapping(code)
     assert re.sub('<[^>]+>', '', marked).rstrip() == re.sub('<[^>]+>', '', code).rstrip()
     first, after, own = marked.split('\n')[:3]
     assert first == 'def f('
@@ -113,7 +202,7 @@ def test_long_lines_and_their_comments_are_marked():
 
 
 def test_a_line_within_a_longer_string_wraps_inside_it():
-    long = 'x'*(PHONE + 1)
-    marked = wrapping(f'<span class="st">"""one\n{long}\n"""</span>')
+    long = 'x'*(wrap.PHONE + 1)
+    marked = wrap.wrapping(f'<span class="st">"""one\n{long}\n"""</span>')
     assert marked == (f'<span class="st">"""one\n<span class="long" style="--indent: 0ch">{long}\n'
                       '</span>"""</span>')

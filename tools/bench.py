@@ -4,7 +4,8 @@
 
 Contenders take turns, round after round, each round in another order; every ratio is taken within
 a round, so that a busy moment of the machine hits both sides. Shown are medians, with the quartiles
-as the spread. Writes `bench.json` and `bench.png` to FOLDER (`tools` if none is given).
+as the spread. Writes `bench.json` to FOLDER (`tools` if none is given); nbs/how_fast.ipynb
+shows it.
 `--quick` is a smoke test of two rounds, not a measurement.
 """
 import argparse
@@ -284,49 +285,18 @@ def machine() -> dict:
                 system=platform.platform(terse=True), python=platform.python_version(), **packages)
 
 
-def shown(value: float, unit: str) -> str:
-    "`value` in a unit that suits its size"
-    if unit == 'MB': return f'{value:.0f} MB'
-    return f'{value:.2f} s' if value >= 1 else f'{value*1000:.3g} ms'
-
-
 def table(result: dict) -> str:
     "The result as text, a line for each contender"
     out = []
     for g in result['groups']:
-        out += ['', f"{g['title']} ({g['rounds']} rounds)"]
+        out += ['', f"{g['title']}, {g['unit']} ({g['rounds']} rounds)"]
         for row in g['rows']:
-            value, low, high = (shown(row[k], g['unit']) for k in ('median', 'low', 'high'))
             r = row['ratio']
             ratio = f"{r['median']:.3g}x ({r['low']:.3g} to {r['high']:.3g})"
             if row['name'] == g['reference']: ratio = '1'
-            out.append(f"  {row['name']:<36}{value:>10}  ({low} to {high})".ljust(76) + ratio)
+            numbers = '{median:>8.4g}  ({low:.4g} to {high:.4g})'.format(**row)
+            out.append(f"  {row['name']:<36}{numbers}".ljust(76) + ratio)
     return '\n'.join(out)
-
-
-def plot(result: dict, path: Path):
-    "Bars of the medians with their spread, a panel for each group"
-    import matplotlib
-    matplotlib.use('agg')
-    import matplotlib.pyplot as plt
-    plt.style.use('digit_under_hood.course')
-    groups = result['groups']
-    heights = [len(g['rows']) + 1.4 for g in groups]
-    size = 6.4, .24*sum(heights)
-    fig, axes = plt.subplots(len(groups), 1, figsize=size, height_ratios=heights)
-    for ax, g in zip(axes, groups, strict=True):
-        rows = g['rows']
-        mids = [row['median'] for row in rows]
-        errors = [[abs(row['median'] - row[side]) for row in rows] for side in ('low', 'high')]
-        colours = ['C0' if row['name'].startswith('our') else '#7a8089' for row in rows]
-        ax.barh([row['name'] for row in rows], mids, color=colours, xerr=errors,
-                error_kw=dict(ecolor='#a08a1f', lw=1.2, capsize=2))
-        for i, (mid, high) in enumerate(zip(mids, (row['high'] for row in rows), strict=True)):
-            ax.text(high*1.02, i, ' ' + shown(mid, g['unit']), va='center', fontsize=8)
-        ax.set(title=g['title'], xticks=[], xlim=(0, 1.25*max(row['high'] for row in rows)))
-        ax.invert_yaxis()
-        ax.spines['bottom'].set_visible(False)
-    fig.savefig(path, dpi=144)
 
 
 def main():
@@ -339,7 +309,6 @@ def main():
                   groups=run(args.quick))
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out/'bench.json').write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
-    plot(result, args.out/'bench.png')
     print(', '.join(f'{k} {v}' for k, v in result['machine'].items()), result['date'], sep='\n')
     print(table(result))
 

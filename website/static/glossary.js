@@ -1,4 +1,5 @@
 // The glossary's filter: only the terms that have all the words typed stay, in their name or in what is said of them.
+'use strict'   // else the block's functions are the window's too
 {
   const text = document.querySelector('.text'), parts = [...text.querySelectorAll('section')]
   const terms = [...text.querySelectorAll('h3')].map(head => {

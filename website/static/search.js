@@ -1,5 +1,6 @@
 // Search: opened with the button, with / or with Ctrl-K. The index and the library that reads it are fetched at
 // the first use. Any word may occur; places that have all of them, and those named so, come first.
+'use strict'   // else the block's functions are the window's too
 {
   const script = document.currentScript.src
   const dialog = document.querySelector('dialog.search'), query = document.querySelector('#query')
