@@ -16,9 +16,9 @@ NBS = Path(__file__).parents[1]/'nbs'
 COLOURS = 128
 EMBEDDED = re.compile(r'(?<=data:image/png;base64,)[\w+/=\s]+')
 FAMILY = re.compile('font-family:[^;"]*\'DejaVu Sans\'[^;"]*;')
-# What matplotlib writes and nobody sees: the head, the date, names of groups, turns by 0 degrees
+# What matplotlib writes and nobody sees: the head, the date, names that nothing uses, turns by 0
 UNSEEN = re.compile(r'<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>|'
-                    r'(?<=<g) id="[^"]*"|\s+transform="rotate\(-?0 [^"]*"', re.S)
+                    r'(?<=<g) id="[^"]*"|\s+id="image[^"]*"|\s+transform="rotate\(-?0 [^"]*"', re.S)
 EMPTY = re.compile(r'<path [^>]*style="fill:none"/>|<g ?/>|<g>((?:(?!<g[ >]).)*?)</g>')
 
 
