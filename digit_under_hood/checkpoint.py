@@ -10,6 +10,7 @@ __all__ = ['write_file', 'read_file', 'save_weights', 'load_weights']
 import shutil
 import time
 import zipfile
+from contextlib import suppress
 from glob import escape
 from pathlib import Path
 from uuid import uuid4
@@ -28,7 +29,8 @@ def write_file(
     "Write `data` with `torch.save`, whole or not at all"
     path = Path(path).resolve()
     for old in path.parent.glob(f'.{escape(path.name)}.*.part'):   # of a program that was killed
-        if time.time() - old.stat().st_mtime > 3600: old.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):   # another writer was quicker
+            if time.time() - old.stat().st_mtime > 3600: old.unlink()
     part = path.with_name(f'.{path.name}.{uuid4().hex}.part')
     try:
         torch.save(data, part)

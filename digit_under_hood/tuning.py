@@ -113,7 +113,7 @@ class LRFinder(Callback):
 
 # %% ../nbs/06d_tuning.ipynb #ba5aebc1
 class Rates(NamedTuple):
-    "Suggested learning rates; None if the loss fell to the very end"
+    "Suggested learning rates; None if the loss fell to the very end, or hardly at all"
     valley:float|None # two thirds of the way down
     steep:float|None  # where the loss falls fastest
 
@@ -123,7 +123,7 @@ def suggest(
 )->Rates:
     "Suggest rates from the losses before the lowest"
     low = losses.index(min(losses))
-    if low in (0, len(losses) - 1): return Rates(None, None)
+    if low in (0, len(losses) - 1) or losses[low] > .9*max(losses[:low]): return Rates(None, None)
     top = losses.index(max(losses[:low]))
     slopes = np.diff(losses[:low + 1])/np.diff(np.log(lrs[:low + 1]))
     return Rates(lrs[top + (low - top)*2//3], lrs[int(slopes.argmin())])

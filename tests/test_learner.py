@@ -1,68 +1,26 @@
-"The Learner where it hurts: interrupts, faulty callbacks and files, odd loaders; torch as judge."
+"The Learner where it hurts: interrupts, faulty callbacks, odd loaders and batches; torch as judge."
 import _thread
 import math
-import os
-import pickle
 import random
 import subprocess
 import sys
 import threading
 import time
+from copy import deepcopy
+from functools import partial
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from toys import Spy, at, mae, same, toy, toy_learner, weights
 
-from digit_under_hood.callbacks import (
-    EVENTS,
-    Callback,
-    CancelBatch,
-    CancelEpoch,
-    CancelFit,
-    mode,
-)
-from digit_under_hood.checkpoint import load_weights, save_weights
+from digit_under_hood.callbacks import EVENTS, Callback, CancelBatch, CancelEpoch, CancelFit, mode
 from digit_under_hood.learner import Learner
 from digit_under_hood.training_loop import SGD, BasicOptim, DataLoader, DataLoaders, set_lr
-from digit_under_hood.tuning import EarlyStopping, Progress, ToDevice
-
-
-def toy(n=10, bs=4, seed=0, **kwargs):
-    "Loaders of `n` points, three features and one target each, the same to train and to validate"
-    rng = torch.Generator().manual_seed(seed)
-    x = torch.randn(n, 3, generator=rng)
-    y = x @ torch.tensor([[1.], [-2.], [.5]]) + .3
-    return DataLoaders(DataLoader(x, y, bs, **kwargs), DataLoader(x, y, bs))
-
-
-def toy_learner(*cbs, dls=None, model=None, loss_func=F.mse_loss, **kwargs):
-    torch.manual_seed(0)
-    return Learner(dls or toy(), model or nn.Linear(3, 1), loss_func, cbs=cbs, **kwargs)
-
-
-def mae(preds, targets): return (preds - targets).abs().mean()
-
-
-def at(event, act):
-    "A callback that does `act(learn)` at `event`"
-    return type('At', (Callback,), {event: lambda self, learn: act(learn)})()
-
-
-def weights(learn): return [p.detach().clone() for p in learn.model.parameters()]
-
-
-def same(a, b): return all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
-
-
-class Spy(Callback):
-    def __init__(self): self.log = []
-
-
-for name in EVENTS:
-    setattr(Spy, name, lambda self, learn, name=name: self.log.append(name))
-
+from digit_under_hood.tuning import Progress
 
 # --- the optimiser, against torch
 
@@ -482,244 +440,6 @@ def test_bad_arguments():
     with pytest.raises(ValueError, match='train: got None'): DataLoaders(None, toy().valid)
 
 
-# --- the other callbacks
-
-@pytest.mark.parametrize('larger', [False, True])
-def test_early_stopping(larger):
-    values = iter([3., 2., 1., 1., 1.5, .9, .9, .9, .5])
-    sign = -1 if larger else 1
-    def score(preds, targets): return sign*value
-    value = None
-    def step(learn):
-        nonlocal value
-        value = next(values)
-    stop = EarlyStopping('score', patience=2, larger=larger)
-    learn = toy_learner(at('before_epoch', step), stop, metrics=[score])
-    learn.fit(9, .01)
-    assert [sign*row['score'] for row in learn.recorder.epochs] == [3, 2, 1, 1, 1.5]
-    learn.fit(9, .01)   # a second fit counts anew
-    assert len(learn.recorder.epochs) == 5 + 3
-
-
-def test_early_stopping_counts_nan_as_no_improvement():
-    learn = toy_learner(EarlyStopping('odd', patience=2), metrics=[lambda p, t: math.nan])
-    learn.metrics = {'odd': learn.metrics['<lambda>']}
-    learn.fit(9, .01)
-    assert len(learn.recorder.epochs) == 2
-
-
-def test_early_stopping_wants_a_column_that_exists():
-    learn = toy_learner(EarlyStopping('auc'), metrics=[mae])
-    with pytest.raises(ValueError, match=r"monitor: got 'auc', wants .*'valid_loss', 'mae'\]"):
-        learn.fit(1, .1)
-    assert not learn.recorder.losses
-
-
-def test_to_device_moves_model_loss_and_batches():
-    model, loss_func = nn.Linear(3, 1).double(), nn.MSELoss()
-    moved = []
-    for part in (model, loss_func):
-        part.to = lambda device, part=part: moved.append((part, device))
-    learn = toy_learner(ToDevice('cpu'), model=model, loss_func=loss_func)
-    learn.dls = SimpleNamespace(train=[(torch.ones(2, 3).double(), torch.ones(2, 1).double())],
-                                valid=[(torch.ones(2, 3).double(), torch.ones(2, 1).double())])
-    learn.fit(1, .1)
-    assert moved == [(model, torch.device('cpu')), (loss_func, torch.device('cpu'))]
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason='no graphics card here')
-def test_on_a_graphics_card():
-    cpu, gpu = toy_learner(), toy_learner(ToDevice())
-    assert gpu.validate() == pytest.approx(cpu.validate(), rel=1e-4)   # before it has moved
-    for learn in (cpu, gpu): learn.fit(3, .1)
-    assert next(gpu.model.parameters()).is_cuda and gpu.xb.is_cuda
-    assert gpu.recorder.losses == pytest.approx(cpu.recorder.losses, rel=1e-3)
-    preds, targets = gpu.get_preds()
-    assert not preds.is_cuda and not targets.is_cuda and gpu.predict(torch.ones(1, 3)).is_cuda
-    x, y = cpu.dls.train.x.cuda(), cpu.dls.train.y.cuda()
-    on_card = DataLoader(x, y, 4, shuffle=True, seed=0)
-    gpu.dls = DataLoaders(on_card, on_card)
-    gpu.fit(1, .1)
-
-
-def test_progress_in_a_terminal(capsys):
-    "A bar that goes, a table that stays"
-    learn = toy_learner(Progress(), metrics=[mae])
-    learn.fit(2, .1)
-    out = capsys.readouterr().out
-    assert '100.00% [6/6' in out
-    last = out.split('\r')[-1]
-    assert last.split()[:3] == ['train_loss', 'valid_loss', 'mae'] and last.split()[4] == '1'
-    assert '%' not in last
-    learn.fit(1, .1)
-    assert capsys.readouterr().out.split('\r')[-1].split()[4] == '3'   # only the new epoch's row
-
-
-class Page:
-    "What a notebook's `display` shows under one handle, in the order of its updates"
-    def __init__(self): self.shown = []
-    def display(self, shown, display_id):
-        self.shown.append(shown)
-        return self
-    def update(self, shown): self.shown.append(shown)
-
-
-def test_progress_in_a_notebook(monkeypatch):
-    "One output: first with a bar, at the end, also of a fit that fails, the bare table"
-    import fastprogress.fastprogress as fastprogress
-    import IPython.display
-    monkeypatch.setattr(fastprogress, 'progress_bar', fastprogress.NBProgressBar)
-    for stop in (None, 4):
-        page = Page()
-        monkeypatch.setattr(IPython.display, 'display', page.display)
-        def halt(learn, stop=stop):
-            if learn.step == stop: raise KeyboardInterrupt
-        learn = toy_learner(Progress(), at('before_batch', halt))
-        try: learn.fit(2, .1)
-        except KeyboardInterrupt: assert stop
-        first, *_, last = page.shown
-        assert '<progress' in first.data and '[0/6' in first.data
-        assert '<progress' not in last.to_html()
-        assert len(last) == (1 if stop else 2)
-
-
-# --- the rate finder
-
-def test_lr_find_leaves_no_trace():
-    spy = Spy()
-    learn = toy_learner(spy, EarlyStopping(patience=1), Progress(), ToDevice('cpu'), dls=toy(n=60),
-                        model=nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)))
-    state = {name: t.clone() for name, t in learn.model.state_dict().items()}
-    cbs = list(learn.cbs)
-    rates = learn.lr_find()
-    assert all(rate is None or 1e-7 <= rate <= 10 for rate in rates)
-    assert all(torch.equal(t, state[name]) for name, t in learn.model.state_dict().items())
-    assert learn.cbs == cbs and learn.recorder.losses == learn.recorder.epochs == []
-    assert learn.model.training
-
-
-@pytest.mark.parametrize('opt_func', [SGD, torch.optim.SGD, torch.optim.Adam])
-def test_lr_find_steps_through_the_rates(opt_func):
-    rates = []
-    def look(learn):
-        rates.append(learn.opt.param_groups[0]['lr'])
-    flat = lambda preds, targets: preds.mean().sigmoid()
-    learn = toy_learner(at('after_backward', look), opt_func=opt_func, loss_func=flat)
-    learn.lr_find(1e-4, 1., steps=5)
-    assert rates == pytest.approx([1e-4, 1e-3, 1e-2, .1, 1.])
-
-
-def test_lr_find_ends_when_the_loss_explodes():
-    "and a rate that had found the explosion is not what it suggests"
-    learn = toy_learner(dls=toy(n=400))
-    tried = []
-    def look(learn): tried.append(learn.opt.param_groups[0]['lr'])
-    look.__deepcopy__ = lambda memo: look
-    learn.add(at('after_backward', look))
-    rates = learn.lr_find(1e-6, 1e6, steps=100)
-    assert len(tried) < 90 and rates.valley < tried[-1]/10 and rates.steep < tried[-1]/10
-    learn.fit(20, rates.valley)
-    assert learn.validate()['valid_loss'] < .1
-
-
-def test_lr_find_puts_all_back_after_an_error():
-    def boom(learn):
-        if learn.step == 3: raise KeyboardInterrupt
-    learn = toy_learner(at('after_backward', boom))
-    before, cbs = weights(learn), list(learn.cbs)
-    with pytest.raises(KeyboardInterrupt): learn.lr_find()
-    assert same(before, weights(learn)) and learn.cbs == cbs
-    learn = toy_learner(loss_func=lambda p, t: p.mean()*math.nan)
-    with pytest.raises(FloatingPointError, match='nan at step 1'): learn.lr_find()
-
-
-@pytest.mark.parametrize('args', [(0, 1), (1, .1), (-1, 1)])
-def test_lr_find_wants_a_range(args):
-    with pytest.raises(ValueError, match='start'): toy_learner().lr_find(*args)
-
-
-def test_plots_show_the_record():
-    import matplotlib.pyplot as plt
-    learn = toy_learner()
-    learn.fit(2, .1)
-    learn.plot_loss()
-    each, smooth, valid = plt.gca().lines
-    assert list(each.get_ydata()) == learn.recorder.losses
-    assert list(smooth.get_ydata()) == learn.recorder.smooth
-    assert list(valid.get_xdata()) == [3, 6]
-    plt.close('all')
-    learn.lr_find(1e-3, 1e-1, 10)
-    assert plt.gca().get_xscale() == 'log' and len(plt.gca().lines[0].get_ydata()) <= 10
-    plt.close('all')
-
-
-# --- files
-
-class Trap:
-    def __init__(self, path): self.path = path
-    def __reduce__(self): return open, (self.path, 'w')
-
-
-def test_save_and_load(tmp_path):
-    learn, fresh = toy_learner(), toy_learner()
-    learn.fit(2, .1)
-    path = learn.save(tmp_path/'w.pth')
-    fresh.load(str(path))
-    assert same(weights(learn), weights(fresh)) and os.listdir(tmp_path) == ['w.pth']
-    learn.fit(1, .1)
-    learn.save(path)   # over the old one
-    fresh.load(path)
-    assert same(weights(learn), weights(fresh))
-
-
-@pytest.mark.parametrize('kind',
-    'text empty cut flipped trap tensor list object shape missing extra names'.split())
-def test_a_file_that_does_not_fit_changes_nothing(kind, tmp_path):
-    model, path, evidence = nn.Linear(3, 1), tmp_path/'w.pth', tmp_path/'evidence'
-    state = model.state_dict()
-    save_weights(model, path)
-    data = path.read_bytes()
-    def write(value): torch.save(value, path)
-    {'text': lambda: path.write_text('hello'), 'empty': lambda: path.write_bytes(b''),
-     'cut': lambda: path.write_bytes(data[:len(data)//2]),
-     'flipped': lambda: path.write_bytes(b'\0'*100 + data[100:]),
-     'trap': lambda: write(Trap(str(evidence))), 'tensor': lambda: write(torch.ones(3)),
-     'list': lambda: write([torch.ones(3)]),
-     'object': lambda: path.write_bytes(pickle.dumps(Trap(str(evidence)), protocol=2)),
-     'shape': lambda: write({**state, 'weight': torch.ones(3, 1)}),
-     'missing': lambda: write({'weight': state['weight']}),
-     'extra': lambda: write({**state, 'more': torch.ones(1)}),
-     'names': lambda: write({'w': state['weight'], 'b': state['bias']})}[kind]()
-    before = [p.detach().clone() for p in model.parameters()]
-    with torch.no_grad(): [p.add_(1) for p in model.parameters()]
-    with pytest.raises(ValueError) as caught: load_weights(model, path)
-    told = {'shape': 'weight: got ((3, 1), False), wants ((1, 3), False)',
-            'missing': "weights: got ['weight'], wants", 'extra': "'more'], wants",
-            'names': "weights: got ['w', 'b'], wants ['weight', 'bias']",
-            'tensor': 'weights: got', 'list': 'weights: got'}
-    assert told.get(kind, f'path: got {path}, wants a whole file') in str(caught.value)
-    assert all(torch.equal(p, q + 1) for p, q in zip(model.parameters(), before, strict=True))
-    assert not evidence.exists()
-
-
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError): load_weights(nn.Linear(3, 1), tmp_path/'none.pth')
-    with pytest.raises((OSError, RuntimeError)):
-        save_weights(nn.Linear(3, 1), tmp_path/'no'/'folder.pth')
-
-
-def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
-    model, path = nn.Linear(3, 1), tmp_path/'w.pth'
-    save_weights(model, path)
-    data = path.read_bytes()
-    def half(state, part):
-        part.write_bytes(data[:50])
-        raise OSError('no space left')
-    monkeypatch.setattr(torch, 'save', half)
-    with pytest.raises(OSError, match='no space'): save_weights(model, path)
-    assert path.read_bytes() == data and os.listdir(tmp_path) == ['w.pth']
-
-
 # --- the price of an import
 
 def test_a_first_fit_does_not_import_torchs_compiler():
@@ -739,3 +459,318 @@ print(sorted(heavy & {*sys.modules}), len(learn.recorder.epochs))
 '''
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == '[] 2' and not done.stderr
+
+
+# --- a walk inside a walk, a fit after a fit
+
+@pytest.mark.parametrize('event', ['before_batch', 'after_loss', 'after_backward', 'after_batch'])
+@pytest.mark.parametrize('look', ['validate', 'get_preds'])
+def test_looking_inside_a_step_changes_nothing(event, look):
+    "The batch, its predictions and its loss are the outer ones again, and so is the mode"
+    def peek(learn):
+        if not learn.training: return
+        def now(): return [learn.batch, learn.step, learn.xb, learn.yb,
+                           getattr(learn, 'preds', None), getattr(learn, 'loss', None)]
+        held = now()
+        getattr(learn, look)(learn.dls.valid)
+        assert all(a is b or a == b for a, b in zip(held, now(), strict=True))
+        assert learn.training and learn.model.training and torch.is_grad_enabled()
+    other = DataLoader(torch.ones(6, 3), torch.full((6, 1), 50.), 2)
+    plain, curious = (toy_learner(*cbs) for cbs in ((), (at(event, peek),)))
+    for learn in (plain, curious):
+        learn.dls.valid = other
+        learn.fit(2, .05)
+    assert same(weights(plain), weights(curious))
+    assert plain.recorder.epochs == curious.recorder.epochs
+
+
+def bare(model, dl, loss_func, opt, epochs):
+    "The loop without a Learner, as judge"
+    model.train()
+    for _ in range(epochs):
+        for xb, yb in dl:
+            opt.zero_grad()
+            loss_func(model(xb), yb).backward()
+            opt.step()
+
+
+@pytest.mark.parametrize('ours, theirs', [
+    (SGD, torch.optim.SGD), (partial(SGD, momentum=.9), partial(torch.optim.SGD, momentum=.9)),
+    (torch.optim.Adam, torch.optim.Adam)], ids=['plain', 'momentum', 'adam'])
+def test_two_fits_are_one_bare_loop(ours, theirs):
+    "Ten classes, batch norm, dropout, an uneven last batch: the optimiser lives on, the bits agree"
+    torch.manual_seed(0)
+    x, y = torch.randn(70, 12), torch.arange(70)%10
+    model = nn.Sequential(nn.Linear(12, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(.3),
+                          nn.Linear(8, 10))
+    twin, loaders = deepcopy(model), [DataLoader(x, y, 16, shuffle=True, seed=1) for _ in 'ab']
+    learn = Learner(DataLoaders(loaders[0]), model, F.cross_entropy, ours)
+    torch.manual_seed(2)
+    for epochs in (2, 2): learn.fit(epochs, .05)
+    torch.manual_seed(2)
+    bare(twin, loaders[1], F.cross_entropy, theirs(twin.parameters(), lr=.05), 4)
+    for p, q in zip(model.state_dict().values(), twin.state_dict().values(), strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-6)
+
+
+def test_the_optimiser_is_kept_and_can_be_made_anew():
+    learn = toy_learner(opt_func=partial(SGD, momentum=.9))
+    learn.fit(1, .01)
+    first = learn.opt
+    learn.fit(1, .02)
+    assert learn.opt is first and first.param_groups[0]['lr'] == .02 and first.last
+    seen = []
+    learn.fit(1, .02, at('before_fit', lambda l: seen.append(len(l.opt.last))), reset_opt=True)
+    assert learn.opt is not first and seen == [0]
+
+
+def test_smoothing_begins_anew_with_each_fit():
+    learn = toy_learner()
+    learn.fit(1, .05)
+    learn.fit(1, .05)
+    assert learn.recorder.smooth[3] == pytest.approx(learn.recorder.losses[3])
+    assert len(learn.recorder.smooth) == len(learn.recorder.losses) == 6
+
+
+def test_callbacks_for_one_fit_only():
+    spy = Spy()
+    learn = toy_learner()
+    learn.fit(1, .1, spy)
+    learn.fit(1, .1)
+    assert spy.log.count('before_fit') == 1 and learn.cbs == [learn.recorder]
+
+
+def test_going_on_in_the_middle_of_a_plan():
+    steps = []
+    def note(learn): learn.training and steps.append((learn.epoch, learn.step))
+    learn = toy_learner(at('before_batch', note))
+    learn.fit(4, .1, start=2)
+    assert steps == [(3, 7), (3, 8), (3, 9), (4, 10), (4, 11), (4, 12)]
+
+
+# --- what callbacks may rely on
+
+def test_cleanup_is_heard_by_all_and_the_first_error_comes_out():
+    def boom(word):
+        def raises(learn): raise LookupError(word)
+        return raises
+    early, late = Spy(), Spy()
+    first, second = at('before_fit', boom('first')), at('cleanup_fit', boom('second'))
+    learn = toy_learner(early, first, second, late)
+    with pytest.raises(LookupError, match='first'): learn.fit(1, .1)
+    assert early.log == ['before_fit', 'cleanup_fit'] and late.log == ['cleanup_fit']
+
+
+@pytest.mark.parametrize('cancel', [CancelFit, CancelEpoch])
+def test_a_cancel_acts_when_all_have_heard(cancel):
+    "Later callbacks see the epoch that was the last, and the second epoch can be cancelled alone"
+    def stop(learn):
+        if learn.epoch == 2: raise cancel
+    spy = Spy()
+    learn = toy_learner(at('after_epoch', stop), spy)
+    learn.fit(3, .1)
+    wanted = 2 if cancel is CancelFit else 3
+    assert spy.log.count('after_epoch') == len(learn.recorder.epochs) == wanted
+    assert spy.log[-2:] == ['after_fit', 'cleanup_fit']
+
+
+def test_callbacks_are_called_by_order():
+    heard = []
+    def named(name, order):
+        cb = at('before_fit', lambda learn: heard.append(name))
+        cb.order = order
+        return cb
+    toy_learner(named('c', 3), named('a', -1), named('d', 3), named('b', 0)).fit(1, .1)
+    assert heard == ['a', 'b', 'c', 'd']
+
+
+def test_gradients_are_accumulated_by_cancelling_batches():
+    "Four batches of 4 rows, one step: the same as one batch of 16 at four times the rate"
+    def skip(learn):
+        if learn.step%4: raise CancelBatch
+    small, large = toy_learner(dls=toy(16, 4)), toy_learner(dls=toy(16, 16))
+    small.fit(3, .02, at('after_backward', skip))
+    large.fit(3, .08)
+    for p, q in zip(weights(small), weights(large), strict=True): torch.testing.assert_close(p, q)
+
+
+def test_frozen_batch_norm_stays_as_it_is():
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1))
+    model[0].eval()
+    seen = set()
+    learn = toy_learner(at('after_loss', lambda l: seen.add(model[0].training)), model=model)
+    learn.fit(2, .05)
+    assert seen == {False} and model[0].running_mean.tolist() == [0., 0., 0.]
+    assert model[0].num_batches_tracked == 0
+
+
+def test_the_context_holds_for_training_validation_and_predictions():
+    learn, kinds = toy_learner(), []
+    learn.context = partial(torch.autocast, 'cpu', torch.bfloat16)
+    learn.add(at('after_loss', lambda l: kinds.append((l.training, l.preds.dtype))))
+    learn.fit(1, .01)
+    assert {*kinds} == {(True, torch.bfloat16), (False, torch.bfloat16)}
+    assert learn.get_preds()[0].dtype == learn.predict(torch.ones(1, 3)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize('opt_func', [SGD, torch.optim.SGD, torch.optim.Adam])
+def test_a_rate_set_in_a_callback_counts(opt_func):
+    "With a rate of 0 nothing moves, whoever made the optimiser"
+    learn = toy_learner(opt_func=opt_func)
+    before = weights(learn)
+    learn.fit(1, .5, at('before_batch', lambda l: set_lr(l.opt, 0.)))
+    assert same(before, weights(learn))
+    learn.fit(1, .5)
+    assert not same(before, weights(learn))
+
+
+@pytest.mark.parametrize('opt_func', [torch.optim.SGD, torch.optim.Adam])
+def test_torchs_schedulers_work(opt_func):
+    rates = []
+    class Schedule(Callback):
+        def before_fit(self, learn): self.plan = torch.optim.lr_scheduler.StepLR(learn.opt, 1, .5)
+        def after_epoch(self, learn):
+            rates.append(learn.opt.param_groups[0]['lr'])
+            self.plan.step()
+    toy_learner(Schedule(), opt_func=opt_func).fit(3, .4)
+    assert rates == pytest.approx([.4, .2, .1])
+
+
+def test_a_learner_says_what_it_is():
+    learn = toy_learner(metrics=mae)
+    learn.fit(2, .1)
+    said = "Learner(Linear, metrics=['mae'], epochs done: 2, cbs=['Recorder'])"
+    assert repr(learn) == said
+
+
+# --- batches and metrics of all kinds
+
+class Sum(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(3, 1)
+
+    def forward(self, a, b=0.): return self.line(a) + b
+
+
+X, Y = torch.randn(8, 3, generator=torch.Generator().manual_seed(5)), torch.ones(8, 1)
+
+
+@pytest.mark.parametrize('batch', [
+    (X, Y), [X, Y], (X, torch.zeros(1), Y), ({'a': X, 'b': torch.zeros(1)}, Y),
+    ((X, torch.zeros(1)), Y), (X.numpy(), Y.numpy())],
+    ids=['two', 'list', 'three', 'dict', 'nested', 'numpy'])
+def test_batches_of_all_shapes(batch):
+    torch.manual_seed(0)
+    learn = Learner(DataLoaders([batch]*2, [batch]), Sum(), F.mse_loss, metrics=mae)
+    learn.fit(3, .1)
+    other = Learner(DataLoaders([(X, Y)]), Sum(), F.mse_loss)
+    other.model.load_state_dict(learn.model.state_dict())
+    assert learn.recorder.epochs[-1]['valid_loss'] == other.validate([(X, Y)])['valid_loss']
+    assert torch.equal(learn.get_preds()[1], Y)
+
+
+@pytest.mark.parametrize('batch', [X, (X,), {'a': X}], ids=['tensor', 'one', 'dict'])
+def test_batches_without_targets(batch):
+    learn = Learner(DataLoaders([batch], [batch]), Sum(), lambda preds: preds.square().mean())
+    learn.fit(5, .1)
+    assert learn.recorder.epochs[-1]['valid_loss'] < learn.recorder.epochs[0]['valid_loss']
+
+
+def test_a_callback_may_split_batches_its_own_way():
+    learn = Learner(DataLoaders([(Y, X)]), Sum(), F.mse_loss)
+    learn.split = lambda batch: (batch[1], batch[0])
+    learn.fit(1, .1)
+    assert learn.recorder.losses and 'valid_loss' not in learn.recorder.epochs[0]
+
+
+class RMSE:
+    "As torchmetrics' objects: fed batch by batch, computed at the end"
+    def reset(self): self.squares, self.n = 0., 0
+    def update(self, preds, targets):
+        self.squares, self.n = self.squares + (preds - targets).square().sum(), self.n + len(preds)
+    def compute(self): return (self.squares/self.n).sqrt()
+
+
+@pytest.mark.parametrize('bs', [1, 3, 10])
+def test_a_metric_that_is_no_mean(bs):
+    learn = toy_learner(metrics=RMSE())
+    preds, targets = learn.get_preds()
+    scores = learn.validate(toy(bs=bs).valid)
+    assert scores['RMSE'] == pytest.approx((preds - targets).square().mean().sqrt().item())
+    assert type(scores['RMSE']) is float
+
+
+def test_two_partial_metrics():
+    def power(preds, targets, p): return ((preds - targets).abs()**p).mean()
+    def cube(preds, targets, p=3): return power(preds, targets, p)
+    scores = toy_learner(metrics=[partial(power, p=2), partial(cube, p=3)]).validate()
+    assert list(scores) == ['valid_loss', 'power', 'cube']
+    assert scores['power'] == pytest.approx(scores['valid_loss'])
+
+
+def test_without_validation():
+    learn = toy_learner(dls=DataLoaders(toy().train), metrics=mae)
+    learn.fit(2, .1)
+    assert [list(row) for row in learn.recorder.epochs] == [['train_loss']]*2
+
+
+def test_nan_in_validation_is_said():
+    bad = DataLoader(torch.full((4, 3), math.nan), torch.ones(4, 1))
+    learn = toy_learner(dls=DataLoaders(toy().train, bad))
+    with pytest.raises(FloatingPointError, match='got nan'): learn.fit(1, .01)
+    with pytest.raises(FloatingPointError, match='got nan'): learn.validate()
+
+
+# --- the loader's doors
+
+def test_a_transform_of_whole_batches():
+    x = torch.arange(12, dtype=torch.uint8).view(6, 2)
+    dl = DataLoader(x, torch.arange(6), 4, transform=lambda xb, yb: (xb.float()/255, yb + 1))
+    got = [torch.cat(parts) for parts in zip(*dl)]
+    assert torch.equal(got[0], x.float()/255) and got[1].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize('rows', [[5, 0, 5], range(0, 9, 4), torch.tensor([2, 1, 0])])
+def test_chosen_rows(rows):
+    dl = DataLoader(torch.arange(9)*10, torch.arange(9), 2, rows=rows)
+    assert len(dl) == 2 and [i for _, yb in dl for i in yb.tolist()] == [int(i) for i in rows]
+
+
+def test_rows_are_asked_anew_for_each_walk():
+    "So that any sampler of torch's serves"
+    rng = torch.Generator().manual_seed(0)
+    rows = torch.utils.data.WeightedRandomSampler([1.]*4 + [0.]*4, 6, generator=rng)
+    dl = DataLoader(torch.arange(8), torch.arange(8), 6, rows=rows)
+    walks = [xb.tolist() for _ in range(4) for xb, _ in dl]
+    assert max(map(max, walks)) < 4 and len({*map(tuple, walks)}) > 1
+
+
+@pytest.mark.parametrize('shuffle', [False, True])
+@pytest.mark.parametrize('n, parts', [(12, 3), (14, 4)])
+def test_shards_are_equal_parts_of_one_order(n, parts, shuffle):
+    loaders = [DataLoader(torch.arange(n), torch.arange(n), 2, shuffle, seed=1, shard=(i, parts))
+               for i in range(parts)]
+    for _ in range(2):
+        walks = [[i for xb, _ in dl for i in xb.tolist()] for dl in loaders]
+        assert {len(walk) for walk in walks} == {n//parts}
+        assert len({*sum(walks, [])}) == n//parts*parts
+    with pytest.raises(ValueError, match='seed: got None'):
+        DataLoader(torch.arange(4), torch.arange(4), shuffle=True, shard=(0, 2))
+    with pytest.raises(ValueError, match='shard: got'):
+        DataLoader(torch.arange(4), torch.arange(4), shard=(parts, parts))
+
+
+def test_the_state_of_a_loader():
+    def walk(dl): return [i for xb, _ in dl for i in xb.tolist()]
+    dl, other = (DataLoader(np.arange(20), np.arange(20), 3, True, seed=s) for s in (1, 2))
+    walk(dl)
+    other.load_state_dict(dl.state_dict())
+    assert [walk(dl), walk(dl)] == [walk(other), walk(other)]
+
+
+@pytest.mark.parametrize('shuffle', [False, True])
+def test_channels_last_is_kept(shuffle):
+    x = torch.randn(8, 3, 4, 4).to(memory_format=torch.channels_last)
+    for xb, _ in DataLoader(x, torch.arange(8), 4, shuffle):
+        assert xb.is_contiguous(memory_format=torch.channels_last)
