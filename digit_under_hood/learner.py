@@ -16,7 +16,7 @@ import torch
 from fastcore.basics import listify, patch
 from torch import nn
 
-from .callbacks import (Callback, Cancel, CancelBatch, CancelEpoch, CancelFit, Mean,
+from .callbacks import (Cancel, CancelBatch, CancelEpoch, CancelFit, Mean,
     Recorder, call, checked, count_items, each, mode, named, plain, split_batch)
 from .training_loop import SGD, set_lr
 
@@ -38,7 +38,7 @@ class Learner:
         self.cbs, self.recorder = [], Recorder()
         self.add(self.recorder, *listify(cbs))
 
-    def add(self, *cbs:Callback):
+    def add(self, *cbs):
         "Add callbacks, sorted by their `order`; raise a `TypeError` for what is none"
         self.cbs = sorted([*self.cbs, *map(checked, cbs)], key=lambda cb: cb.order)
 

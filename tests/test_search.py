@@ -59,7 +59,7 @@ lr_find                     | Learner.lr_find @api; Which learning rate
 callbacks                   | Callback; callback @glossary; Callback @api
 plot_loss                   | Learner.plot_loss @api
 gpu                         | Somewhere faster; ToDevice; ToDevice @api
-fastai learner comparison   | Next to fastai
+fastai learner comparison   | The same weights as fastai
 optimizer                   | optimiser @glossary; The optimiser
 momentum                    | momentum @glossary; Momentum
 save weights                | save_weights @api; save_weights

@@ -50,7 +50,8 @@ def methods(found: dict, node: ast.ClassDef) -> str:
     "The public methods of a class as an HTML list, inherited ones with the class they come from"
     shown = ''
     for name, (function, owner, module) in found.items():
-        if name.startswith('_'): continue
+        nothing = owner is not node and ast.get_docstring(function) and len(function.body) == 1
+        if name.startswith('_') or nothing: continue   # an event that this class leaves as it is
         given = rows(function, module, takes_self(function))
         origin = '' if owner is node else f' <small>from <code>{owner.name}</code></small>'
         shown += (f'<dt><code>{escape(call(name, given, function))}</code></dt>\n'
