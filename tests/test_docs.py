@@ -329,7 +329,10 @@ class C(Base):
     "A thing"
     kind:int = 0
     def __init__(self, n:int, *, fast=True): ... # n is not documented here
-    def run(self, fast=True): "Run it"
+    def run(self, fast=True):
+        "Run it"
+        return fast
+    def before_all(self): "Nothing is done here"
     @staticmethod
     def of(x): "Make one"
     def _hidden(self): pass
@@ -347,6 +350,38 @@ CELLS = [('#| export\nLIMIT = 3',), ('x = 1\ny = LIMIT\nx + y', dict(
          ('b = 0\n' + 'b += 1\n'*12 + 'a = 1\nf(a)   # so',), ('f(2)',),
          ('#| exports\nclass C: 0\nclass D: 0',), ('test_eq(C(1), C(1))',),
          ('#| timing\nD(1)', dict(output_type='execute_result', data={'text/plain': '1 s'}))]
+
+
+PATCHED = """
+__all__ = ['C']
+class C:
+    "A thing"
+    def __init__(self, n:int): pass # how many
+@patch
+def run(self:C, fast=True): # quickly
+    "Run it"
+@patch
+def _hidden(self:C): 0
+@patch
+def of(self:Other): 0
+"""
+
+
+def test_reference_lists_methods_that_are_patched_in(tmp_path):
+    "Under their class, with what they take; in a chapter's part and in an appendix"
+    (tmp_path/'m.py').write_text(PATCHED)
+    for name, where in {'06b_m': 'chapter 06b', 'c_m': 'appendix C'}.items():
+        page = paged(tmp_path, ('#| default_exp m',), name=name)
+        text = api.api_page('digit_under_hood', '', tmp_path, [page.path])
+        assert f'Built in [{where}]({name}.ipynb).' in text
+        assert 'run(fast=True)' in text and 'Run it' in text and '### `C`' in text
+        assert '_hidden' not in text and '### `run`' not in text and 'of(' not in text
+
+
+def test_a_part_of_a_chapter_has_its_letter(tmp_path):
+    page = paged(tmp_path, ('#| default_exp made',), 'Text.', name='06b_made')
+    assert (page.number, page.page) == ('06b', 'made.html')
+    assert build.numeral('06b') == '<i class="d0"></i><i class="d6"></i>b'
 
 
 def test_reference_says_what_code_and_chapters_say(tmp_path):
@@ -369,6 +404,7 @@ def test_reference_says_what_code_and_chapters_say(tmp_path):
     for part in ('D(n, *, fast=True)', 'Another', 'more() Do more', 'run(fast=True) Run it from C',
                  'D(1) Built'): assert squeezed(part) in said['d']
     assert '_hidden' not in text and '1 s' not in text and 'kind' not in text
+    assert 'Nothingisdonehere' in said['c'] and 'before_all' not in said['d']
     assert 'P(left,right=2)' in said['p'] and 'rightint2theother' in said['p']
     links = [a['href'] for a in soup(made.text).select('.where a')][:4]
     assert links[0] == 'm.html' and links[2] == 'm.html#f'
