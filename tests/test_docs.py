@@ -381,7 +381,10 @@ def test_reference_lists_methods_that_are_patched_in(tmp_path):
 def test_a_part_of_a_chapter_has_its_letter(tmp_path):
     page = paged(tmp_path, ('#| default_exp made',), 'Text.', name='06b_made')
     assert (page.number, page.page) == ('06b', 'made.html')
-    assert build.numeral('06b') == '<i class="d0"></i><i class="d6"></i>b'
+    assert build.numeral('06b') == '<i class="d0"></i><i class="d6"></i><b>b</b>'
+    assert page.label == '06b'
+    appendix = paged(tmp_path, ('#| default_exp made',), name='c_made')
+    assert (appendix.number, appendix.label, appendix.page) == ('', 'C', 'c_made.html')
 
 
 def test_reference_says_what_code_and_chapters_say(tmp_path):

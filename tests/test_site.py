@@ -188,6 +188,7 @@ def test_stored_outputs_are_what_the_pages_show(reader, site):
 def test_walk_from_home_through_every_chapter(reader, site):
     page = reader()
     page.get_by_role('link', name='Start with the first chapter').click()
+    page.wait_for_load_state('domcontentloaded')
     walked = []
     while True:
         walked.append(page.url.removeprefix(site))

@@ -51,7 +51,7 @@ def needed(page: Page, order: list[Page]) -> list[Page]:
 
 def numeral(number: str) -> str:
     "The digits of a chapter's number, drawn in MNIST's own hand, and its letter, if any"
-    return re.sub(r'\d', r'<i class="d\g<0>"></i>', number)
+    return ''.join(f'<i class="d{c}"></i>' if c.isdigit() else f'<b>{c}</b>' for c in number)
 
 
 def road(html: str, order: list[Page]) -> str:

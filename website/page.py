@@ -32,6 +32,8 @@ class Page:
         self.ids, self.names = {'content', 'course', 'query', 'found'}, set()
         self.files, self.figures = {}, 0
         self.number = m[1] if (m := re.match(r'(\d+[a-z]?)_', self.source)) else ''
+        letter = re.match(r'([a-z])_', self.source)
+        self.label = letter[1].upper() if letter else self.number
         self.page = re.sub(r'^\d+[a-zA-Z0-9]*_', '', self.name.lower()) + '.html'
         self.notebook, self.builds, self.needs = '', None, []
         self.reference = self.name == 'api'
