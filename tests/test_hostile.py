@@ -23,7 +23,8 @@ CLEAR = re.compile(r'\w+: got .*, wants .*', re.S)
 MODULES = ['pixels', 'similarity', 'broadcasting', 'quadratic_sgd', 'mnist_linear', 'mlp']
 RIGHT = {'slope x -1.0', 'broadcast_steps shape_a []', 'broadcast_steps shape_b []',
          'init_params size []'}   # no mistake at all
-LEFT_OUT = {'BroadcastSteps': 'a result, made by broadcast_steps alone',
+LEFT_OUT = {'SIGNED': 'colours, no function',
+            'BroadcastSteps': 'a result, made by broadcast_steps alone',
             'check': 'it is what the others ask; its chapter tests it'}
 
 

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from roles import answers, asks, summary
 
 ROOT = Path(__file__).parents[1]
-CHAPTERS = sorted((ROOT/'nbs').glob('*_*.ipynb'))
+CHAPTERS = sorted([*(ROOT/'nbs').glob('[0-9]*_*.ipynb'), *(ROOT/'nbs').glob('[a-z]_*.ipynb')])
 
 
 def code(source: str, *shown: str):

@@ -93,7 +93,7 @@ class Course:
     "The folder of a student, with a record of what was made there"
     def __init__(self, nbs: Path = ROOT/'nbs', folder: Path = COURSE):
         self.folder, self.record = folder, folder/'.made.json'
-        self.chapters = sorted(path for path in nbs.glob('*_*.ipynb'))
+        self.chapters = sorted([*nbs.glob('[0-9]*_*.ipynb'), *nbs.glob('[a-z]_*.ipynb')])
         folder.mkdir(exist_ok=True)
         self.made = json.loads(self.record.read_text()) if self.record.exists() else {}
 
