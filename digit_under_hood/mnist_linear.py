@@ -12,7 +12,7 @@ from math import sqrt
 
 import torch
 
-from .broadcasting import accuracy
+from .validation import accuracy
 from .data import load_digits
 from .similarity import check
 

@@ -20,7 +20,7 @@ from digit_under_hood.mnist_linear import linear1
 
 nan, inf = torch.nan, torch.inf
 CLEAR = re.compile(r'\w+: got .*, wants .*', re.S)
-MODULES = ['pixels', 'similarity', 'broadcasting', 'quadratic_sgd', 'mnist_linear', 'mlp']
+MODULES = 'pixels similarity broadcasting validation quadratic_sgd mnist_linear mlp'.split()
 RIGHT = {'slope x -1.0', 'broadcast_steps shape_a []', 'broadcast_steps shape_b []',
          'init_params size []'}   # no mistake at all
 LEFT_OUT = {'SIGNED': 'colours, no function',
@@ -66,6 +66,7 @@ GOOD = {
     'class_distances': lambda: dict(images=digits(), means=digits()[:2]),
     'nearest_class': lambda: dict(images=digits(), means=digits()[:2]),
     'accuracy_interval': lambda: dict(correct=9, total=10),
+    'writer_interval': lambda: dict(values=labels(), writers=[5, 5, 2], rounds=20, seed=0),
     'f': lambda: dict(t=torch.arange(4.), params=knobs().detach()),
     'show_preds': lambda: dict(preds=labels()*.5, time=labels()*.5, speed=labels()*.5),
     'mse': lambda: dict(preds=column(), targets=column()/2),
