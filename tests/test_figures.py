@@ -156,7 +156,7 @@ def test_a_notebook_that_draws_sets_style_and_formats_and_stays_small(name):
 # On the site
 
 def test_a_drawing_on_the_site_has_its_paper_and_its_colours_in_the_dark():
-    data = next(data for _, data in DRAWN['04_quadratic_sgd.ipynb'])
+    data = next(data for _, data in DRAWN['04a_quadratic_sgd.ipynb'])
     svg = drawing(''.join(data['image/svg+xml']), 'name', 'dots')
     assert '#ffffff' not in svg and 'font-family' not in svg
     assert f'light-dark(#{CYCLE[1]},var(--c1))' in svg
@@ -199,6 +199,13 @@ def test_shrinking_keeps_what_is_seen(drawn):
         next(root.iter(SVG + 'image')).get('{http://www.w3.org/1999/xlink}href').split(',')[1])))
         for root in (before, after)]
     assert images[0].convert('RGBA').tobytes() == images[1].convert('RGBA').tobytes()
+
+
+def test_shrinking_keeps_curves():
+    "After a curve a line needs its letter: a rounded box stays closed"
+    curved = "<path d='M 0 0 L 8 0 Q 9 0 9 1 L 9 5 z'/>"
+    assert shrink.shrink_svg(curved) == curved
+    assert shrink.shrink_svg("<path d='M 0 0 L 8 0 L 9 5 z'/>") == "<path d='M 0 0 8 0 9 5z'/>"
 
 
 def test_shrinking_is_worth_it_repeatable_and_does_nothing_twice(drawn):

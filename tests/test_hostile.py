@@ -20,7 +20,7 @@ from digit_under_hood.mnist_linear import linear1
 
 nan, inf = torch.nan, torch.inf
 CLEAR = re.compile(r'\w+: got .*, wants .*', re.S)
-MODULES = 'pixels similarity broadcasting validation quadratic_sgd mnist_linear mlp'.split()
+MODULES = 'pixels similarity broadcasting validation quadratic_sgd valleys mnist_linear mlp'.split()
 RIGHT = {'slope x -1.0', 'broadcast_steps shape_a []', 'broadcast_steps shape_b []',
          'init_params size []'}   # no mistake at all
 LEFT_OUT = {'SIGNED': 'colours, no function',
@@ -75,6 +75,7 @@ GOOD = {
         params=p, loss_func=lambda: square(p), tol=1e-6, names='p', k=3))(
             knobs().detach().double().requires_grad_()),
     'apply_step': lambda: dict(params=knobs(), lr=.1, loss_func=square),
+    'descend': lambda: dict(params=knobs(), lr=.1, loss_func=square, steps=3),
     'curvatures': lambda: dict(loss_func=square, params=knobs()),
     'threes_and_sevens': lambda: dict(split='valid'),
     'init_params': lambda: dict(size=(784, 1), std=0.),

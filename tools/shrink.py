@@ -53,7 +53,7 @@ def recode(text, change):
 def shrink_tag(match):
     "A tag of an SVG file without decimals, commands and spaces that make no difference"
     tag = ' '.join(match[0].split())
-    lines = ' C ' not in tag and ' d=' in tag
+    lines = ' d=' in tag and not re.search(' [CQ] ', tag)
     decimals = 1 if lines else 4 if 'matrix' in tag else 2
     tag = re.sub(r'\d+\.\d+', lambda n: f'{round(float(n[0]), decimals):g}', tag)
     if lines: tag = tag.replace(' L ', ' ')   # after M, more points are joined by lines anyway
