@@ -203,7 +203,7 @@ def test_shrinking_keeps_what_is_seen(drawn):
 
 def test_shrinking_keeps_curves():
     "After a curve a line needs its letter: a rounded box stays closed"
-    curved = "<path d='M 0 0 L 8 0 Q 9 0 9 1 L 9 5 z'/>"
+    curved = "<path d='M 0 0 L 8 0 Q 9 0 9 1 L 9 5z'/>"
     assert shrink.shrink_svg(curved) == curved
     assert shrink.shrink_svg("<path d='M 0 0 L 8 0 L 9 5 z'/>") == "<path d='M 0 0 8 0 9 5z'/>"
 
