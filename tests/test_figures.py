@@ -164,6 +164,14 @@ def test_a_drawing_on_the_site_has_its_paper_and_its_colours_in_the_dark():
     assert not re.search(rf'(?<!light-dark\()#({"|".join([TEXT, *CYCLE])})', svg)
 
 
+@everywhere
+def test_the_white_paper_of_every_drawing_is_left_out_on_the_site(name):
+    for cell, data in DRAWN[name]:
+        if not (svg := ''.join(data.get('image/svg+xml', ''))): continue
+        left = svg.count('#ffffff') - drawing(svg, 'name', 'dots').count('#ffffff')
+        assert left == 1, cell.source
+
+
 # The shrinking
 
 @pytest.fixture(scope='module')

@@ -42,7 +42,7 @@ def drawing(svg: str, name: str, alt: str) -> str:
     svg = re.sub(r'<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<!--.*?-->'
                  r'|<style[^>]*>\s*\*\s*\{[^}]*\}\s*</style>', '', svg, flags=re.S).strip()
     svg = re.sub(r"(?<==)'([^'\"]*)'", r'"\1"', svg)
-    svg = re.sub(r'<path d="M 0 [^>]*style="fill:\s*#ffffff;?"\s*/>', '', svg, count=1)
+    svg = re.sub(r'<path d="M -?0 [^>]*style="fill:\s*#ffffff;?"\s*/>', '', svg, count=1)
     svg = in_the_dark(re.sub(r'font-family:(?![^;"]*Mono)[^;"]*;?\s*', '', svg))
     svg = re.sub(r'(<image\b[^>]*?) id="[^"]*"', r'\1', svg)   # alike images have one id
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf'\g<1>{name}-', svg)
