@@ -20,7 +20,8 @@ from digit_under_hood.mnist_linear import linear1
 
 nan, inf = torch.nan, torch.inf
 CLEAR = re.compile(r'\w+: got .*, wants .*', re.S)
-MODULES = 'pixels similarity broadcasting validation quadratic_sgd valleys mnist_linear mlp'.split()
+MODULES = ('pixels similarity broadcasting validation quadratic_sgd valleys mnist_linear mlp '
+           'looking_inside').split()
 RIGHT = {'slope x -1.0', 'broadcast_steps shape_a []', 'broadcast_steps shape_b []',
          'init_params size []'}   # no mistake at all
 LEFT_OUT = {'SIGNED': 'colours, no function',
