@@ -91,7 +91,8 @@ def fit_linear(
     loss_func:Callable=mnist_loss,
 )->SimpleNamespace:      # model, weights, bias; losses, accs, history: one a look
     "Train a linear model; return it with what it measured and what it was after each epoch"
-    check(train=(train, 'a list'), valid=(valid, 'a list'), epochs=(epochs, 'a whole number from 0'))
+    check(train=(train, 'a list'), valid=(valid, 'a list'),
+          epochs=(epochs, 'a whole number from 0'))
     torch.manual_seed(seed)
     weights, bias = init_params((train[0].shape[1], 1), std), init_params(1, std)
     run = SimpleNamespace(model=partial(linear1, weights=weights, bias=bias), weights=weights,

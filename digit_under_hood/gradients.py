@@ -54,6 +54,13 @@ def _slope_along(p, way, loss_func):
     return slope, doubt, any(rises)
 
 # %% ../nbs/05b_gradients.ipynb #acc91bcf
+def _direction(p, draw):
+    "Draw a step for each element of `p`: of random sign, and in proportion to its size"
+    usual = p.square().mean().sqrt()
+    size = p.abs().clamp(min=usual/10) if usual > 1e-6 else torch.ones_like(p)
+    sign = 2*torch.randint(2, p.shape, generator=draw).to(p) - 1
+    return sign*size*(torch.rand(p.shape, generator=draw).to(p) + .5)
+
 def _compare(p, grad, way, loss_func, tol, places):
     "Hold the gradient against the slope along `way` in `places`: error in parts, and both"
     here = torch.zeros_like(way).flatten()
@@ -66,7 +73,7 @@ def _compare(p, grad, way, loss_func, tol, places):
 
 # %% ../nbs/05b_gradients.ipynb #501aaf0c
 def _blame(name, compare, way, tol, places):
-    "Halve `places` as long as a half is off; tell of what is left"
+    "Find the place that is off, by halving; tell in words"
     while len(places) > 1:
         off = [half for half in places.chunk(2) if not compare(half)[0] <= tol]
         if not off: return f'gradient of {name}: got a little too much or too little everywhere'
@@ -79,7 +86,7 @@ def _blame(name, compare, way, tol, places):
 
 # %% ../nbs/05b_gradients.ipynb #bcbaacd8
 class _NoShortFloats(TorchFunctionMode):
-    "Refuse functions that make shorter floats out of float64"
+    "Raise `ValueError` where a function makes shorter floats out of float64"
     def __torch_function__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         made, given = args[0] if out is None else out, {getattr(arg, 'dtype', 0) for arg in args}
@@ -126,15 +133,12 @@ def check_gradients(
     worst, draw = {}, torch.Generator().manual_seed(seed)
     params, grads = _evidence(params, loss_func, grads)
     for (name, p), grad in zip(params.items(), grads):
-        rms = p.detach().square().mean().sqrt()
-        size = p.detach().abs().clamp(min=rms/10) if rms > 1e-6 else torch.ones_like(p)
-        sign = 2*torch.randint(2, p.shape, generator=draw).to(size) - 1
-        way = sign*size*(torch.rand(p.shape, generator=draw).to(size) + .5)
+        way = _direction(p.detach(), draw)
         if not grad.any() and not _slope_along(p, way, loss_func)[2]:
             raise ValueError(f'loss_func: got no change from {name}, wants its use')
         compare = partial(_compare, p, grad, way, loss_func, tol)
-        few = torch.randperm(p.numel(), generator=draw)[:k]
-        for places in (torch.arange(p.numel()), *few.split(1)):   # all at once, some alone
+        order = torch.randperm(p.numel(), generator=draw)
+        for places in (order, *order[:k].split(1)):     # all at once, then some alone
             error = compare(places)[0]
             if not error <= tol: raise AssertionError(_blame(name, compare, way, tol, places))
             worst[name] = max(error, worst.get(name, 0.))

@@ -104,10 +104,10 @@ def test_portable_tells_which_cell_differs_where(monkeypatch):
         return [(nbformat.v4.new_code_cell('loss'), ['0.5'],
                  ['0.6' if name.startswith('05') and 'MKL_CBWR' in settings else '0.5'])]
     monkeypatch.setattr('portable.rerun', rerun)
-    names = ['04b_valleys.ipynb', '05_mnist_linear.ipynb']
+    names = ['04b_valleys.ipynb', '05c_epochs.ipynb']
     found = {setting: portable.check(names, setting) for setting in portable.SETTINGS}
     head, *rows, empty, told = portable.report(found).splitlines()[:len(found) + 3]
-    assert head.split()[-2:] == ['04b', '05'] and not empty
+    assert head.split()[-2:] == ['04b', '05c'] and not empty
     assert [row.split()[-2:] for row in rows] == [
         ['0', '1' if 'MKL' in setting else '0'] for setting in portable.SETTINGS]
-    assert told == 'MKL as on any processor, 05_mnist_linear.ipynb: loss'
+    assert told == 'MKL as on any processor, 05c_epochs.ipynb: loss'

@@ -20,8 +20,8 @@ from digit_under_hood.mnist_linear import linear1
 
 nan, inf = torch.nan, torch.inf
 CLEAR = re.compile(r'\w+: got .*, wants .*', re.S)
-MODULES = ('pixels similarity broadcasting validation quadratic_sgd valleys mnist_linear mlp '
-           'looking_inside').split()
+MODULES = ('pixels similarity broadcasting validation quadratic_sgd valleys mnist_linear gradients '
+           'epochs comparing mlp looking_inside').split()
 RIGHT = {'slope x -1.0', 'broadcast_steps shape_a []', 'broadcast_steps shape_b []',
          'init_params size []'}   # no mistake at all
 LEFT_OUT = {'SIGNED': 'colours, no function',
@@ -73,7 +73,7 @@ GOOD = {
     'mse': lambda: dict(preds=column(), targets=column()/2),
     'slope': lambda: dict(func=lambda x: x*x, x=1.5, eps=1e-3),
     'check_gradients': lambda: (lambda p: dict(
-        params=p, loss_func=lambda: square(p), tol=1e-6, names='p', k=3))(
+        params=p, loss_func=lambda: square(p), tol=1e-6, k=3))(
             knobs().detach().double().requires_grad_()),
     'apply_step': lambda: dict(params=knobs(), lr=.1, loss_func=square),
     'descend': lambda: dict(params=knobs(), lr=.1, loss_func=square, steps=3),
@@ -89,6 +89,8 @@ GOOD = {
     'batches': lambda: dict(x=rows(), y=column(), bs=2),
     'train_epoch': lambda: (lambda w: dict(model=lambda x: linear1(x, w, torch.zeros(1)), lr=.1,
                                            params=[w], dl=[(rows(), column())]))(weights()),
+    'fit_linear': lambda: dict(train=(rows(), column()), valid=(rows(), column()), epochs=2, lr=.1,
+                               bs=2, std=.1, seed=1),
     'validate_epoch': lambda: dict(model=score, dl=[(rows(), column())]),
     'accuracy_difference': lambda: dict(right_a=labels()*1., right_b=1. - labels()),
     'simple_net': lambda: dict(n_hidden=2, n_in=3, n_out=1, seed=0),

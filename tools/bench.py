@@ -83,7 +83,7 @@ def warm(f):
 
 def linear_by_hand(x, y, w, b, lr):
     "A step with the formula of chapter 05; changes `w` and `b` in place"
-    from digit_under_hood.mnist_linear import grad_by_hand
+    from digit_under_hood.gradients import grad_by_hand
     for p, grad in zip((w, b), grad_by_hand(x, y, w, b), strict=True): p -= lr*grad
 
 
