@@ -43,6 +43,8 @@ seven steps                 | The seven steps
 learning rate too high      | A rate too high; Learning rates
 lerning rate                | learning rate @glossary; Learning rates
 condition number            | condition number @glossary; Why it hardly moves
+contour line                | A bowl from above
+standardise the inputs      | standardise @glossary; Why it hardly moves
 when to stop training       | When to stop
 stochastic gradient descent | stochastic; SGD @glossary
 unsqueeze(1)                | The trap that unsqueeze(1) avoids; unsqueeze @glossary
