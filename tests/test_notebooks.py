@@ -150,13 +150,18 @@ def test_size(path):
     assert path.stat().st_size < 500_000
 
 
+def module(path):
+    "The module that a notebook exports to"
+    return next(directives(c)['default_exp'] for c in code_cells(path) if 'default_exp' in directives(c))
+
+
 @chapters
 def test_imports_only_earlier_chapters(path):
     "And from the appendices; what those export leans on no chapter"
-    order = [p.stem.partition('_')[2] for p in APPENDICES + CHAPTERS]
+    order = [module(p) for p in APPENDICES + CHAPTERS]
     cells = [c for c in code_cells(path) if path in CHAPTERS or is_export(c)]
     used = set(re.findall(r'digit_under_hood\.(\w+) import', '\n'.join(c.source for c in cells)))
-    assert used <= set(order[:order.index(path.stem.partition('_')[2])])
+    assert used <= set(order[:order.index(module(path))])
 
 
 def test_all_37_questions():

@@ -13,6 +13,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT/'nbs').glob('[0-9][0-9]*_*.ipynb'))
-MODULES = [p.stem.partition('_')[2] for p in CHAPTERS]   # in order
+MODULES = [re.search(r'default_exp (\w+)', p.read_text('utf-8'))[1] for p in CHAPTERS]   # in order
 
 # Each cold measurement runs in a fresh interpreter and prints one number.
 CLOCK = """import time
