@@ -152,7 +152,8 @@ def test_size(path):
 
 def module(path):
     "The module that a notebook exports to"
-    return next(directives(c)['default_exp'] for c in code_cells(path) if 'default_exp' in directives(c))
+    found = (directives(cell).get('default_exp') for cell in code_cells(path))
+    return next(filter(None, found))
 
 
 @chapters
