@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
+from roles import plumbing
 
-from website import api, art, build, cells, markdown
+from website import api, art, build, groups, markdown
 from website.check import check
 from website.page import Page
 
@@ -47,8 +48,8 @@ def soup(html: str) -> BeautifulSoup: return BeautifulSoup(html, 'html.parser')
 @pytest.mark.parametrize('code, name', {
     'import torch\nfrom pathlib import Path': 'Imports',
     'from torch import nn\nplt.style.use("digit_under_hood.course")': 'Set-up',
-    'test_eq(a, 1)': 'Checked: 1 assertion',
-    'test_close(a, 1)\nassert b': 'Checked: 2 assertions',
+    'test_eq(a, 1)': '1 check',
+    'test_close(a, 1)\nassert b': '2 checks',
     'test_eq(a, 1)\ntest_fail(lambda: a/0)': None,     # a mistake on purpose teaches
     'fig, ax = plt.subplots()\nax.plot(x)\nax.set(a=1)\nax.legend()\nplt.show()':
         'How this is drawn',
@@ -57,7 +58,90 @@ def soup(html: str) -> BeautifulSoup: return BeautifulSoup(html, 'html.parser')
     '%timeit f(x)': None,
     '# nothing': None}.items())
 def test_plumbing_has_a_name_and_teaching_has_none(code, name):
-    assert cells.plumbing(code) == name
+    assert plumbing(code) == name
+
+
+def row_of(page) -> list[tuple]:
+    "The rows of a page: what each is called, and its code line by line"
+    return [(d.summary.get_text(), d.pre.get_text().split('\n'))
+            for d in soup(page.text).select('details.fold')]
+
+
+def test_checks_of_a_section_are_one_row_at_its_end(tmp_path):
+    page = paged(tmp_path, '## One', ('a = 1',), ('assert 0\nassert a',), ('a',), ('assert 1',),
+                 'Text.\n\n### Still one', ('test_eq(a, 1)',), '## Two', ('assert 2',))
+    assert row_of(page) == [
+        ('4 checks passed', ['assert 0', 'assert a', 'assert 1', 'test_eq(a, 1)']),
+        ('1 check passed', ['assert 2'])]
+    order = [tag.get('id') or tag.get_text() for tag in soup(page.text).select('h2, h3, summary')]
+    assert order == ['one', 'still-one', '4 checks passed', 'two', '1 check passed']
+
+
+def test_a_check_with_something_to_see_stays(tmp_path):
+    page = paged(tmp_path, ('assert 1', dict(output_type='stream', text='seen')), ('1',))
+    assert [tag.name for tag in soup(page.text).select('details, .output')] == ['details', 'div']
+
+
+def test_imports_and_set_up_side_by_side_are_one_row(tmp_path):
+    page = paged(tmp_path, ('#| echo: true\nimport io',), ('import a',), ('import b',),
+                 ('plt.style.use("c")',), ('from d import e',), 'Text.', ('import f',), ('f()',))
+    assert row_of(page) == [('Imports and set-up', ['import a', 'import b', 'plt.style.use("c")',
+                                                    'from d import e']), ('Imports', ['import f'])]
+
+
+# Guesses
+
+def card_of(page):
+    "The parts of the one card of a page: what asks and the code, then what is folded"
+    card, = soup(page.text).select('.guess')
+    told = [squeezed(part.get_text()) for part in (card, card.details)]
+    form = squeezed(card.form.get_text())
+    before, after = told[0].removesuffix(told[1]).split(form)
+    assert after == ''
+    return before, told[1].removeprefix(squeezed(groups.ASK))
+
+
+ASKED = '## Sums\n\nNumbers can be added.\n\n**Guess:** how much?'
+SUM = ('1 + 2', dict(output_type='execute_result', data={'text/plain': '3'}))
+
+
+def test_a_guess_folds_what_comes_out_and_what_is_said_of_it(tmp_path):
+    page = paged(tmp_path, ASKED, ('x = 1',), 'Wait.', SUM, ('assert x',), ('x + 1', SUM[1]),
+                 'It is three.\n\nReally.\n\n### More\n\nText.')
+    assert card_of(page) == ('Guess:howmuch?x=1Wait.1+2', '3x+13Itisthree.Really.')
+    main = soup(page.text)
+    assert [tag.get_text() for tag in main.select('.guess ~ p')] == ['Text.']
+    assert main.select_one('h2 + p').get_text() == 'Numbers can be added.'
+    assert main.select_one('.guess')['id'] == main.select_one('.guess .answer')['id'][:-7]
+    field, button = main.select_one('.asks input'), main.select_one('.asks button')
+    assert main.select_one('.asks label')['for'] == field['id'] and not button.has_attr('type')
+    assert button['aria-controls'] == main.select_one('.answer')['id']
+
+
+@pytest.mark.parametrize('answer', [
+    ("test_fail(lambda: 1/0, contains='zero')",),               # the code says it
+    ('fig, ax = plt.subplots()\nax.plot(x)\nax.set(a=1)\nax.legend()\nplt.show()', SUM[1]),
+    ('#| echo: false\ndraw()', SUM[1])])
+def test_a_guess_folds_code_that_answers_or_is_plumbing(tmp_path, answer):
+    before, folded = card_of(paged(tmp_path, ASKED, answer, '## End'))
+    assert before == 'Guess:howmuch?' and folded
+
+
+def test_one_guess_after_another_and_one_without_an_answer(tmp_path):
+    page = paged(tmp_path, '**Guess:** a?', SUM, 'Three.\n\n**Guess:** b?', SUM, '**Guess:** c?',
+                 '## End\n\n```\nguess = 1\n\nguess = 2\n```', SUM)
+    first, second = soup(page.text).select('.guess')
+    assert first['id'] != second['id']
+    said = [squeezed(card.details.get_text()).removeprefix(squeezed(groups.ASK))
+            for card in (first, second)]
+    assert said == ['3Three.', '3'] and 'b?' in second.p.get_text()
+    assert [p.get_text() for p in soup(page.text).select('p')][-1] == 'Guess: c?'
+
+
+def test_a_heading_after_the_question_stays_outside_the_card(tmp_path):
+    page = paged(tmp_path, '## Two ways\n\nPredict each.\n\n### First\n\nIt is so.', SUM)
+    assert card_of(page) == ('Itisso.1+2', '3')
+    assert not soup(page.text).select('.guess h2, .guess h3')
 
 
 def test_authors_have_the_last_word_on_how_code_is_shown(tmp_path):

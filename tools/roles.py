@@ -15,6 +15,7 @@ ASKS = re.compile(r'''
   | \b before\ (?: you\ run | running | the\ next\ cell ) \b
   | \b (?: do | will | would ) \ you\ expect \b
 ''', re.I | re.X | re.M)
+FENCED = re.compile(r'```.*?```', re.S)
 FOLDED = {'hide', 'echo', 'code-fold', 'export'}   # an author's word on what is in the way
 DRAWN = 'How this is drawn'
 ENDS = ('## What we know now', '## Your turn', '## Questions')
@@ -38,7 +39,7 @@ def plumbing(code: str) -> str | None:
     lines = code.splitlines()
     if not body: return None
     if all(isinstance(node, ast.Import | ast.ImportFrom) for node in body): return 'Imports'
-    if all(map(is_check, body)): return f'Checked: {len(body)} assertion{"s"*(len(body) > 1)}'
+    if all(map(is_check, body)): return f'{len(body)} check{"s"*(len(body) > 1)}'
     if all(PREPARES.match(ast.unparse(node)) for node in body): return 'Set-up'
     if 5 <= sum(bool(DRAWS.search(line)) for line in lines) > len(lines)/2:
         return DRAWN
@@ -47,8 +48,7 @@ def plumbing(code: str) -> str | None:
 
 def summary(options: dict, code: str) -> str | None:
     "What a cell holds that a student need not read, in a few words; None if it is to be read"
-    if name := plumbing(code):
-        return name.removeprefix('Checked: ').replace('assertion', 'check').lower()
+    if name := plumbing(code): return name.lower()
     nodes = list(ast.walk(parsed(code))) if options.keys() & FOLDED else []
     if 'hide' in options:
         checks = sum(map(is_check, nodes))
@@ -61,7 +61,7 @@ def summary(options: dict, code: str) -> str | None:
 
 def asks(text: str) -> bool:
     "Does this Markdown ask the reader to guess what comes next?"
-    return bool(ASKS.search(re.sub(r'```.*?```', '', text, flags=re.S)))
+    return bool(ASKS.search(FENCED.sub('', text)))
 
 
 def shows(cell) -> bool:

@@ -11,13 +11,13 @@ from nbdev.processors import (
     insert_warning,
     mv_exports,
 )
-from roles import plumbing
+from roles import shows
 
+from .groups import Piece, row
 from .markdown import coloured, inline, render
 from .pictures import PICTURES, figure
 
 OURS = {insert_warning, clean_show_doc, exec_show_docs, add_fold, mv_exports}
-ASKED = {'code-fold', 'echo', 'include'}   # directives by which an author says how code is shown
 ANSI = re.compile(r'\x1b\[[0-9;]*m')
 
 
@@ -26,15 +26,14 @@ class Filter(FilterDefaults):
     def base_procs(self): return [proc for proc in super().base_procs() if proc not in OURS]
 
 
-def listing(code: str, options: dict) -> str:
-    "HTML of a cell's code, folded or not, as the author or else `plumbing` wants it"
+def listing(code: str, options: dict, name: str = '') -> str:
+    "HTML of a cell's code, folded as the author wants it, or else in a row called `name`"
     if not options.get('echo', True) or not code.strip(): return ''
     html = f'<pre class="code"><code>{coloured(code)}</code></pre>'
-    fold = options.get('code-fold', False)
-    name = options.get('code-summary', 'Code')
-    if not ASKED & options.keys() and (found := plumbing(code)): fold, name = True, found
+    fold = bool(name) or options.get('code-fold', False)
     if not fold: return html
-    kind = 'fold checked' if name.startswith('Checked') else 'fold'
+    name = name or options.get('code-summary', 'Code')
+    kind = 'fold checked' if name.endswith('passed') or name.startswith('Checked') else 'fold'
     return (f'<details class="{kind}"{" open"*(fold == "show")}><summary>{escape(name)}</summary>'
             f'\n{html}\n</details>')
 
@@ -57,12 +56,13 @@ def output(out: dict, options: dict, page) -> str:
     return f'<pre class="printed"><code>{text}</code></pre>' if text else ''
 
 
-def code_cell(cell, page) -> str:
-    "HTML of a code cell: its code and what it printed and drew"
+def code_cell(cell, page) -> Piece:
+    "HTML of a code cell: its code, and what it printed and drew"
     options, code = split(cell.source)
-    if not options.get('include', True): return ''
+    if not options.get('include', True): return Piece()
     outputs = cell.get('outputs', []) if options.get('output', True) else []
     shown = [f'<div class="output">\n{html}\n</div>' for out in outputs
              if (html := output(out, options, page))]
-    parts = [part for part in [listing(code, options), *shown] if part]
-    return '<div class="cell">\n' + '\n'.join(parts) + '\n</div>\n' if parts else ''
+    html = listing(code, options, row(cell))
+    return Piece('', html, '\n'.join(shown), cell.get('card'), not html.startswith('<pre'),
+                 shows(cell))

@@ -1,6 +1,7 @@
 "One page of the site: what is known of it, and its text as HTML, from a notebook or a .qmd file."
 import re
-from itertools import count
+from collections.abc import Iterator
+from itertools import count, groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from nbdev.doclinks import NbdevLookup
 
 from .api import entry
 from .cells import Filter, code_cell
+from .groups import Piece, guess, mark, parts, tidy
 from .markdown import anchor, inline, plain, render, scrolling
 from .signatures import Module
 
@@ -58,16 +60,19 @@ class Page:
         self.builds = m[1] if m else None
         self.needs = re.findall(rf'^(?:from|import) {self.site["lib"]}\.(\w+)', code, re.M)
         self.needs += re.findall(r'\]\((\d\d[a-z]?_\w+\.ipynb)', ' '.join(prose[:2]))
+        mark(nb.cells)
         Filter()(nb)
         self.about(getattr(nb, 'frontmatter_', {}))
         cells = [cell for cell in nb.cells if cell.cell_type != 'raw']
         self.names = {m[1].lower() for cell in cells if (m := SHOWS.match(cell.source))}
-        text = re.sub(NEXT, '', ''.join(self.cells(cells)))   # the page has its own link to it
-        self.text = scrolling(text)
+        text = ''.join(
+            guess([*pieces]) if card else ''.join(map(str, pieces))
+            for card, pieces in groupby(self.pieces(tidy(cells)), lambda piece: piece.card))
+        self.text = scrolling(re.sub(NEXT, '', text))   # the page has its own link to the next
 
-    def cells(self, cells: list):
+    def pieces(self, cells: list) -> Iterator[Piece]:
         "HTML of each cell; the names that an exported cell defines stand above it"
-        waiting, names = None, []   # an exported cell, until nbdev's `show_doc` of its names came
+        waiting, names, card = None, [], None   # a cell, until nbdev's `show_doc` of its names came
         for cell in [*cells, None]:
             if cell and (m := SHOWS.match(cell.source)):
                 names.append(m[1])
@@ -75,13 +80,23 @@ class Page:
             if waiting: names.sort(key=waiting.source.find)
             for name in names:
                 said = '' if waiting else self.documented(name)
-                yield f'<div class="cell">\n{self.defined(name)}\n{said}</div>\n'
+                yield Piece('', self.defined(name), said, card)
             if waiting: yield code_cell(waiting, self)
             waiting, names = None, []
             if not cell: return
-            if cell.cell_type == 'markdown': yield render(cell.source, self)
-            elif 'exports' in cell.directives_: waiting = cell
-            else: yield code_cell(cell, self)
+            card = cell.get('card')
+            if cell.cell_type == 'code' and 'exports' in cell.directives_: waiting = cell
+            elif cell.cell_type == 'code': yield code_cell(cell, self)
+            else: yield from self.prose(cell)
+
+    def prose(self, cell) -> Iterator[Piece]:
+        "HTML of Markdown: what comments on a guess and what asks for one belong to their cards"
+        comment, text, prompt = parts(cell.source)
+        card = cell.get('card')
+        between = None if prompt else card   # text within the answers
+        cards = [cell.get('comments', between), between, card]
+        for part, card in zip((comment, text, prompt), cards):
+            if part.strip(): yield Piece(render(part, self), card=card)
 
     def defined(self, name: str) -> str:
         "The heading of an exported name, with a link to its source"

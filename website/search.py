@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 SKIPPED = {'script', 'style', 'svg', 'nav', 'annotation', 'button', 'template'}
 LEFT_OUT = {'anchor', 'source', 'where', 'eyebrow', 'facts', 'actions', 'start', 'contents-inline',
-            'copy', 'minutes', 'numeral', 'display'}   # classes that say nothing to search for
+            'copy', 'minutes', 'numeral', 'display', 'asks', 'checked'}   # these tell nothing
 VOID = {'img', 'meta', 'link', 'br', 'hr', 'input', 'source', 'col', 'wbr'}
 APART = re.compile('p|li|td|th|dt|dd|div|tr|h[1-6]|pre|summary|figcaption|ol|ul|blockquote|br')
 ENDS = {'known', 'turn', 'questions'}    # the sections that end a chapter and name all it was about
@@ -56,7 +56,7 @@ class Reader(HTMLParser):
     def classed(self, names: set[str]) -> bool: return any(own & names for _, own in self.open)
 
     def skipped(self) -> bool:
-        if self.inside('summary') and self.classed({'fold'}): return True
+        if self.inside('summary') and self.classed({'fold', 'answer'}): return True
         if self.inside('thead') and self.classed({'docments'}): return True
         return self.inside(*SKIPPED) or self.classed(LEFT_OUT)
 

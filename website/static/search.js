@@ -97,7 +97,11 @@
     title.append(marked(hit.title, hit.words))
     where.textContent = hit.kind === 'page' ? '' : hit.within
     link.append(title, where, marked(snippet(hit.text, hit.words), hit.words))
-    link.addEventListener('click', () => dialog.close())
+    link.addEventListener('click', () => {
+      try { sessionStorage.setItem('found', JSON.stringify([...hit.words])) } catch { /* then folded stays folded */ }
+      if (link.pathname === location.pathname) setTimeout(arrive)
+      dialog.close()
+    })
     item.append(link)
     return item
   }
@@ -121,6 +125,23 @@
       : list.length ? '1 place' : 'Nothing found. Try another word.'
     choose(list.length ? 0 : -1)
   }
+
+  // Where the reader arrives, what is folded opens if a word that was found stands only there
+
+  function arrive() {
+    let words, part
+    try {
+      words = JSON.parse(sessionStorage.getItem('found')) ?? []
+      sessionStorage.removeItem('found')
+      part = words.length && document.getElementById(decodeURIComponent(location.hash.slice(1))).closest('.part')
+    } catch { /* no storage, or no such place */ }
+    if (!part) return
+    const said = node => new Set(tokens(node.textContent).flatMap(indexed)), open = part.cloneNode(true)
+    open.querySelectorAll('details:not([open])').forEach(d => d.remove())
+    const seen = said(open), missing = words.filter(word => !seen.has(word))
+    for (const d of part.querySelectorAll('details:not(.checked)')) if (missing.some(word => said(d).has(word))) d.open = true
+  }
+  arrive()
 
   // Keys and buttons
 

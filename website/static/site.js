@@ -71,6 +71,32 @@ for (const box of wide) {
 }
 document.fonts.ready.then(() => wide.forEach(fade))   // the typefaces change what fits
 
+// Guesses: what the reader said stays beside what comes out, and is there after a reload
+
+const stored = { get: key => { try { return JSON.parse(localStorage.getItem(key)) } catch { return null } },
+  set: (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)) } catch { /* then it holds for this page */ } } }
+for (const card of all('.guess')) {
+  const form = $('.asks', card), answer = $('.answer', card)
+  const field = $('input', form), button = $('button', form), said = $('p', form)
+  const key = `${location.pathname}#${card.id}`, ask = button.textContent
+  const keep = () => stored.set(key, { guess: field.value, shown: answer.open })
+  function show() {
+    const within = form.contains(document.activeElement), guess = field.value.trim()
+    form.classList.toggle('shown', answer.open)
+    button.setAttribute('aria-expanded', answer.open)
+    button.textContent = answer.open ? 'Fold it again' : ask
+    said.replaceChildren(...!answer.open ? [] : guess ? ['You guessed ', Object.assign(document.createElement('strong'), { textContent: guess }), '. This comes out:'] : ['This comes out:'])
+    if (within) (answer.open ? button : field).focus()
+  }
+  const before = stored.get(key)
+  field.value = before?.guess ?? ''
+  answer.open = !!before?.shown
+  show()
+  form.addEventListener('submit', e => { e.preventDefault(); answer.open = !answer.open })
+  answer.addEventListener('toggle', () => { show(); keep() })   // a search in the page opens it too
+  field.addEventListener('input', keep)
+}
+
 // The place in the table of contents
 
 const links = new Map(all('.contents a').map(a => [a.hash.slice(1), a]))
