@@ -1,5 +1,7 @@
-"The chapters as a student meets them: in JupyterLab, in a real browser, two run with Run All."
+"The chapters as authors and students meet them: in JupyterLab, in a real browser."
+import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,11 +15,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from roles import answers, plumbing
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(p.name for p in (ROOT/'nbs').glob('*.ipynb'))
-WHOLE = ['01_pixels.ipynb', '06d_tuning.ipynb']   # pictures; training, a bar, the finder
-STUDENT = '01_pixels.ipynb'
+WHOLE = '06d_tuning.ipynb'    # training, a bar, the finder
+STUDENT = '01_pixels.ipynb'   # pictures, guesses
 SECONDS = 120   # that a server may take to start
 
 READY = """() => {
@@ -32,8 +35,9 @@ DONE = """() => {
     const idle = widget.sessionContext.session.kernel.status === 'idle';
     return failed || (idle && code.every(c => c.executionCount));
 }"""
-OUTPUTS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
-    .filter(c => c.type === 'code').map(c => [c.sharedModel.source, c.toJSON().outputs])"""
+CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(w => ({
+    id: w.model.id, code: w.model.type === 'code', source: w.model.sharedModel.source,
+    outputs: w.model.toJSON().outputs ?? [], hidden: w.inputHidden, trusted: w.model.trusted}))"""
 
 
 @pytest.fixture(scope='module')
@@ -47,21 +51,24 @@ def copy(tmp_path_factory):
 
 
 @contextmanager
-def served(copy, *command, **env):
-    "The address of a JupyterLab that `command` starts in the project at `copy`"
+def served(copy, command, **env):
+    """The address of a JupyterLab that `command` starts in the project at `copy`.
+
+    `@` in it stands for those of the server, each for itself or within a longer word."""
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
-    command = [sys.executable, *command, '--no-browser', f'--port={port}',
-               '--ServerApp.port_retries=0', '--IdentityProvider.token=',
-               '--LabApp.expose_app_in_browser=True']
+    flags = [f'--port={port}', '--ServerApp.port_retries=0', '--IdentityProvider.token=',
+             '--LabApp.expose_app_in_browser=True']
+    command = [part for word in command for part in (
+        flags if word == '@' else [word.replace('@', ' '.join(flags))])]
     with (copy/'lab.log').open('w') as log:
         server = subprocess.Popen(command, cwd=copy, env=os.environ | env, stdout=log, stderr=log)
     address = f'http://127.0.0.1:{port}/lab'
     try:
-        for _ in range(SECONDS):
+        for _ in range(SECONDS*4):
             try: urllib.request.urlopen(address, timeout=5).close()
-            except (urllib.error.URLError, ConnectionError, TimeoutError): time.sleep(1)
+            except (urllib.error.URLError, ConnectionError, TimeoutError): time.sleep(.25)
             else: break
         else: pytest.fail(f'JupyterLab did not start:\n{(copy/"lab.log").read_text()[-3000:]}')
         yield address
@@ -71,79 +78,86 @@ def served(copy, *command, **env):
         except subprocess.TimeoutExpired: server.kill()
 
 
-@pytest.fixture(scope='module')
-def lab(copy):
-    "The address of a JupyterLab, set up as `make edit` does, that serves a copy of the project"
-    with served(copy, '-m', 'jupyterlab', '--allow-root', 'nbs/00_data.ipynb',
-                JUPYTER_CONFIG_PATH=str(copy/'jupyter'),
-                JUPYTERLAB_WORKSPACES_DIR=str(copy/'spaces')) as address: yield address
-
-
-@pytest.fixture(scope='module')
-def context(browser, lab):
-    "A browser context that reaches the server only; `refused` lists what else was asked for"
-    context = browser.new_context(viewport={'width': 1280, 'height': 900})
-    context.refused = []
-
-    def route(request):
-        url = request.request.url
-        if url.startswith((lab.removesuffix('/lab'), 'data:', 'blob:')): return request.continue_()
-        context.refused.append(url)
-        request.abort()
-    context.route('**/*', route)
-    yield context
-    context.close()
-
-
-def open_notebook(context, lab, name):
-    "A page with notebook `name` open and its kernel connected and idle"
-    page = context.new_page()
-    page.goto(f'{lab}/tree/{name}?reset')
+def open_notebook(page, name):
+    "Open notebook `name` in a new tab, and wait for a kernel that is connected and idle"
+    page.evaluate("""path => window.jupyterapp.commands.execute('docmanager:open', {path})""", name)
+    page.wait_for_function("""path => {
+        const widget = window.jupyterapp.shell.currentWidget;
+        return widget?.context?.path === path && widget.context.isReady}""", arg=name,
+        timeout=120_000)
     page.wait_for_function(READY, timeout=120_000)
-    return page
 
 
 def close(page):
-    "Shut the page's kernel down, so that kernels don't pile up"
-    page.evaluate('() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()')
-    page.close()
+    "Shut the kernel of the open notebook down, so that kernels don't pile up, and close its tab"
+    page.evaluate("""async () => {
+        const widget = window.jupyterapp.shell.currentWidget;
+        await widget.sessionContext.shutdown();
+        widget.dispose() }""")
 
 
-@pytest.mark.parametrize('name', [name for name in NOTEBOOKS if name not in WHOLE])
-def test_opens(context, lab, name):
-    "It opens with its kernel, all its cells and what they showed, and nothing to complain of"
-    page = open_notebook(context, lab, name)
-    stored = nbformat.read(ROOT/'nbs'/name, 4).cells
-    title = stored[0].source.partition('\n')[0].removeprefix('# ')
-    page.get_by_role('heading', name=title, level=1).first.wait_for()
-    cells = page.evaluate(OUTPUTS)
-    code = [cell for cell in stored if cell.cell_type == 'code']
-    assert [source for source, _ in cells] == [cell.source for cell in code]
-    assert [len(outs) for _, outs in cells] == [len(cell.outputs) for cell in code]
-    page.locator('.jp-OutputArea-output').first.wait_for(state='attached')
-    assert page.locator('.jp-Dialog').count() == 0
-    assert page.get_by_text('Javascript Error').count() == 0
-    close(page)
-
-
-@pytest.mark.parametrize('name', WHOLE)
-def test_run_all(context, lab, name):
-    page = open_notebook(context, lab, name)
+def run_all(page):
+    "Run all cells of the open notebook; no error is wanted"
     page.get_by_role('menuitem', name='Run', exact=True).click()
     page.get_by_role('menuitem', name='Run All Cells', exact=True).click()
     page.wait_for_function(DONE, timeout=240_000)
-    cells = page.evaluate(OUTPUTS)
-    errors = [(source, out['ename'], out['evalue']) for source, outs in cells for out in outs
-              if out['output_type'] == 'error']
-    assert not errors
-    assert sum(bool(outs) for _, outs in cells) >= 5
-    close(page)
+    cells = [cell for cell in page.evaluate(CELLS) if cell['code']]
+    assert [out for cell in cells for out in cell['outputs'] if out['output_type'] == 'error'] == []
+    assert sum(bool(cell['outputs']) for cell in cells) >= 5
 
 
-def test_settings_of_the_lab(context, lab):
-    "No news pop-up, figures of `interact` not blanked, and no request that leaves the machine"
-    page = open_notebook(context, lab, '00_data.ipynb')
-    settings = page.evaluate("""async () => {
+# As `make edit` opens them, for authors
+
+@pytest.fixture(scope='module')
+def lab(browser, copy):
+    "A page with a JupyterLab of the project, which reaches its server only"
+    command = [sys.executable, '-m', 'jupyterlab', '--allow-root', '--no-browser', '@', 'nbs']
+    with served(copy, command, JUPYTER_CONFIG_PATH=str(copy/'jupyter'),
+                JUPYTERLAB_WORKSPACES_DIR=str(copy/'spaces')) as address:
+        context = browser.new_context(viewport={'width': 1280, 'height': 900})
+        refused = []
+
+        def route(request):
+            url = request.request.url
+            if url.startswith((address.removesuffix('/lab'), 'data:', 'blob:')):
+                return request.continue_()
+            refused.append(url)
+            request.abort()
+        context.route('**/*', route)
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_function('window.jupyterapp?.restored', timeout=120_000)
+        yield page
+        context.close()
+        assert refused == []
+
+
+@pytest.mark.parametrize('name', [name for name in NOTEBOOKS if name != WHOLE])
+def test_opens(lab, name):
+    "It opens with its kernel, all its cells and what they showed, and nothing to complain of"
+    open_notebook(lab, name)
+    stored = nbformat.read(ROOT/'nbs'/name, 4).cells
+    title = stored[0].source.partition('\n')[0].removeprefix('# ')
+    lab.get_by_role('heading', name=title, level=1).first.wait_for()
+    cells = [cell for cell in lab.evaluate(CELLS) if cell['code']]
+    code = [cell for cell in stored if cell.cell_type == 'code']
+    assert [cell['source'] for cell in cells] == [cell.source for cell in code]
+    assert [len(cell['outputs']) for cell in cells] == [len(cell.outputs) for cell in code]
+    lab.locator('.jp-OutputArea-output').first.wait_for(state='attached')
+    assert lab.locator('.jp-Dialog').count() == 0
+    assert lab.get_by_text('Javascript Error').count() == 0
+    close(lab)
+
+
+def test_run_all(lab):
+    open_notebook(lab, WHOLE)
+    run_all(lab)
+    close(lab)
+
+
+def test_settings_of_the_lab(lab):
+    "No news pop-up, and figures of `interact` not blanked"
+    settings = lab.evaluate("""async () => {
         const {settings} = window.jupyterapp.serviceManager;
         const get = async id => (await settings.fetch(id)).schema.properties;
         const news = await get('@jupyterlab/apputils-extension:notification');
@@ -151,42 +165,121 @@ def test_settings_of_the_lab(context, lab):
         return {news: news.fetchNews.default, comms: kernels.commsOverSubshells.default};
     }""")
     assert settings == {'news': 'false', 'comms': 'disabled'}
-    assert page.get_by_text('Would you like to get notified').count() == 0
-    close(page)
-    assert not context.refused
+    assert lab.get_by_text('Would you like to get notified').count() == 0
 
 
-def test_students_edition_as_it_opens(browser, copy, tmp_path):
-    "Trusted, not dirty, plumbing collapsed, contents open, chapters and no more; nothing is lost"
-    own = dict(JUPYTER_DATA_DIR=str(tmp_path), JUPYTERLAB_SETTINGS_DIR=str(tmp_path))
-    with served(copy, 'tools/student.py', **own) as address:
+# As `make lab` opens them, for a student who has just come
+
+@pytest.fixture(scope='module')
+def student(browser, copy, tmp_path_factory):
+    "The page that `make lab` opens in the browser, with the chapter that it opens there"
+    own, opened = tmp_path_factory.mktemp('own'), copy/'opened.txt'
+    (copy/'browse').write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    (copy/'browse').chmod(0o755)
+    installed = [f'VENV={sys.prefix}', '-o', f'{sys.prefix}/.course']
+    command = ['make', *installed, 'lab', 'LAB_FLAGS=@ --ServerApp.use_redirect_file=True']
+    with served(copy, command, JUPYTER_DATA_DIR=str(own), JUPYTERLAB_SETTINGS_DIR=str(own),
+                BROWSER=f'{copy}/browse %s') as address:
+        for _ in range(SECONDS):
+            if opened.exists() and opened.read_text().strip(): break
+            time.sleep(.25)
+        leads = Path(opened.read_text().strip().removeprefix('file://')).read_text()
         page = browser.new_page(viewport={'width': 1280, 'height': 900})
-        page.goto(f'{address}/tree/{STUDENT}', timeout=120_000, wait_until='commit')
+        page.goto(re.search(r'https?://[^"]+', leads)[0], timeout=120_000, wait_until='commit')
         page.wait_for_function(READY, timeout=120_000)
-        page.locator('.jp-TableOfContents').get_by_text('Your turn').first.wait_for()
-        page.locator('summary', has_text='Start here: Shift+Enter').click()
-        page.locator('code', has_text=f'make lab-reset CHAPTER={STUDENT[:2]}').wait_for()
-        page.locator('.jp-InputPlaceholder', has_text='# imports').first.wait_for()
-        model = page.evaluate("""() => {
-            const widget = window.jupyterapp.shell.currentWidget;
-            const code = [...widget.content.model.cells].filter(c => c.type === 'code');
-            return {dirty: widget.context.model.dirty, trusted: code.every(c => c.trusted),
-                    hidden: widget.content.widgets.filter(w => w.inputHidden).length,
-                    cells: code.length};
-        }""")
-        assert not model['dirty'] and model['trusted']
-        assert model['cells']/10 < model['hidden'] < model['cells']
-        prose = page.locator('.jp-RenderedMarkdown p').first
-        font, width = prose.evaluate('p => [getComputedStyle(p).fontFamily, p.offsetWidth]')
-        assert 'Course Serif' in font and 600 < width <= 46*16
-        assert page.evaluate("document.fonts.check('1em Course Serif')")
-        page.evaluate("() => window.jupyterapp.commands.execute('filebrowser:activate')")
-        page.locator('.jp-DirListing-itemText').first.wait_for()
-        files = page.locator('.jp-DirListing-itemText').all_inner_texts()
-        beside = 'index.ipynb', 'how_fast.ipynb'
-        assert files == [name for name in NOTEBOOKS if name not in beside]
-        made = nbformat.read(copy/'course'/STUDENT, 4)
-        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        page.wait_for_timeout(1000)
-        assert nbformat.read(copy/'course'/STUDENT, 4).cells == made.cells
-        close(page)
+        assert page.url.startswith(address)
+        yield page
+        page.close()
+
+
+def test_the_first_screen_shows_digits(student):
+    path = student.evaluate('window.jupyterapp.shell.currentWidget.context.path')
+    assert path == min(NOTEBOOKS)
+    picture = student.locator('.jp-OutputArea-output :is(img, svg)').first
+    picture.wait_for()
+    box = picture.bounding_box()
+    assert box['height'] > 80 and box['y'] > 0 and box['y'] + box['height']/2 < 900
+    shown = next(cell for cell in student.evaluate(CELLS) if cell['outputs'])
+    assert '<image' in shown['outputs'][0]['data']['image/svg+xml']   # pixels, no diagram
+
+
+def test_no_cell_is_open_that_is_not_for_a_student(student):
+    cells = [cell for cell in student.evaluate(CELLS) if cell['code']]
+    assert len(cells)/10 < sum(cell['hidden'] for cell in cells) < len(cells)
+    for cell in cells:
+        assert cell['hidden'] or plumbing(cell['source']) is None, cell['source']
+        assert '#|' not in cell['source'] and 'nbdev' not in cell['source']
+    lines = student.locator('.jp-InputPlaceholder')
+    assert lines.first.inner_text().startswith('# ') and lines.first.bounding_box()['height'] < 50
+    lines.first.click()
+    student.locator('.cm-line', has_text='import').first.wait_for()   # it is there for the curious
+
+
+def test_a_guess_comes_before_its_answer(student):
+    whole = nbformat.read(ROOT/'nbs'/min(NOTEBOOKS), 4).cells
+    guessed = {whole[place].id for place in answers(whole)}
+    cells = student.evaluate(CELLS)
+    shown = {cell['id'] for cell in cells if cell['outputs']}
+    assert guessed & {cell['id'] for cell in cells} and not guessed & shown
+    assert shown == {cell.id for cell in whole if cell.get('outputs')} - guessed
+
+
+def test_a_student_is_told_where_to_start_and_sees_contents_and_chapters(student):
+    student.locator('.jp-TableOfContents').get_by_text('Your turn').first.wait_for()
+    student.locator('summary', has_text='Start here: Shift+Enter').click()
+    student.locator('code', has_text=f'make lab-reset CHAPTER={min(NOTEBOOKS)[:2]}').wait_for()
+    assert all(cell['trusted'] for cell in student.evaluate(CELLS) if cell['code'])
+    student.evaluate("() => window.jupyterapp.commands.execute('filebrowser:activate')")
+    student.locator('.jp-DirListing-itemText').first.wait_for()
+    files = student.locator('.jp-DirListing-itemText').all_inner_texts()
+    assert files == [name for name in NOTEBOOKS if name not in ('index.ipynb', 'how_fast.ipynb')]
+
+
+def test_prose_has_the_typeface_and_width_of_a_page_and_figures_paper_in_the_dark(student):
+    prose = student.locator('.jp-RenderedMarkdown p').first
+    font, width = prose.evaluate('p => [getComputedStyle(p).fontFamily, p.offsetWidth]')
+    assert 'Course Serif' in font and 600 < width <= 46*16
+    assert student.evaluate("document.fonts.check('1em Course Serif')")
+    student.evaluate("""() => window.jupyterapp.commands.execute(
+        'apputils:change-theme', {theme: 'JupyterLab Dark'})""")
+    student.locator('body[data-jp-theme-light=false]').wait_for()
+    paper = student.locator('.jp-OutputArea-output :is(img, svg)').first.evaluate(
+        'e => [getComputedStyle(e), getComputedStyle(document.body)].map(s => s.backgroundColor)')
+    assert paper[0] == 'rgb(255, 255, 255)'
+    ink = prose.evaluate('p => getComputedStyle(p).color')
+    assert min(map(int, re.findall(r'\d+', ink)[:3])) > 180   # the text is light
+    student.evaluate("""() => window.jupyterapp.commands.execute(
+        'apputils:change-theme', {theme: 'JupyterLab Light'})""")
+    student.locator('body[data-jp-theme-light=true]').wait_for()
+
+
+def test_an_untouched_tab_closes_without_a_question(student):
+    open_notebook(student, STUDENT)
+    student.locator('.jp-Notebook').last.hover()
+    student.mouse.wheel(0, 4000)   # to read is not to touch
+    student.locator('.lm-DockPanel-tabBar .lm-mod-current .lm-TabBar-tabCloseIcon').click()
+    student.wait_for_function("""name => ![...window.jupyterapp.shell.widgets('main')].some(
+        widget => widget.context?.path === name)""", arg=STUDENT)
+    assert student.locator('.jp-Dialog').count() == 0
+
+
+def test_saving_an_untouched_chapter_changes_nothing(student, copy):
+    open_notebook(student, STUDENT)
+    made = nbformat.read(copy/'course'/STUDENT, 4)
+    student.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    assert nbformat.read(copy/'course'/STUDENT, 4).cells == made.cells
+    close(student)
+
+
+def test_running_a_chapter_writes_nothing_but_in_the_course(student, copy):
+    def digests():
+        paths = [*(copy/'digit_under_hood').rglob('*'), *(copy/'nbs').rglob('*')]
+        return {path: hashlib.sha256(path.read_bytes()).digest() for path in paths
+                if path.is_file() and '__pycache__' not in path.parts}
+    before, files = digests(), {path.name for path in (copy/'course').iterdir()}
+    open_notebook(student, STUDENT)
+    run_all(student)
+    student.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    close(student)
+    assert digests() == before
+    assert {path.name for path in (copy/'course').iterdir()} - files <= {'.ipynb_checkpoints'}

@@ -42,6 +42,14 @@ def test_edition_of_each_chapter(path):
     assert {cell.id for cell in cells if cell.outputs} == kept and len(kept) > 5
 
 
+def test_imports_and_set_up_side_by_side_are_one_line():
+    made = student.edition(book(code('import a'), code('plt.style.use("x")'), code('import b'),
+                                code('assert 1'), code('import c'), 'Text.', code('plt.rc("x")')))
+    assert [cell.source for cell in made.cells if cell.cell_type == 'code'] == [
+        '# imports and set-up\nimport a\nplt.style.use("x")\nimport b', '# 1 check\nassert 1',
+        '# imports\nimport c', '# set-up\nplt.rc("x")']
+
+
 def test_plumbing_is_collapsed_under_a_line_that_names_it_and_teaching_is_open():
     made = student.edition(book(
         code('#| default_exp pixels'), code('#| export\nimport torch'), code('import sys'),
@@ -88,6 +96,7 @@ def test_answers_reach_to_the_text_that_follows_them():
                 '**Guess:** and now?', '## Another section', code('y', '5'),
                 '## Your turn', 'Guess, then run.', code('z', '6'))
     assert answers(made.cells) == {2: 1, 4: 1, 5: 1}
+    assert answers(book('Guess!<details>\n\nSo.\n\n</details>', code('x', '3')).cells) == {}
     kept = [cell for cell in student.edition(made).cells if cell.get('outputs')]
     assert [cell.source for cell in kept] == ['x + 1', 'y', 'z']
 

@@ -79,13 +79,14 @@ def answers(
 ) -> dict[int, int]:
     """The places of the code cells that answer a guess, each with the place of its prompt.
 
-    They reach from the prompt to the first Markdown after something was shown, or to a heading."""
+    They reach from the prompt to the first Markdown after something was shown, or to a heading.
+    A prompt with `<details>` of its own holds its answer there."""
     found: dict[int, int] = {}
     prompt, shown = None, False
     for i, cell in enumerate(cells):
         if cell['cell_type'] == 'code':
             if prompt is not None: found[i], shown = prompt, shown or shows(cell)
         elif cell['source'].startswith(ENDS): break
-        elif asks(cell['source']): prompt, shown = i, False
+        elif asks(cell['source']): prompt, shown = None if '<details' in cell['source'] else i, False
         elif shown or re.search(r'^#+ ', cell['source'], re.M): prompt = None
     return found
