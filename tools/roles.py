@@ -87,6 +87,6 @@ def answers(
         if cell['cell_type'] == 'code':
             if prompt is not None: found[i], shown = prompt, shown or shows(cell)
         elif cell['source'].startswith(ENDS): break
-        elif asks(cell['source']): prompt, shown = None if '<details' in cell['source'] else i, False
+        elif asks(text := cell['source']): prompt, shown = None if '<details' in text else i, False
         elif shown or re.search(r'^#+ ', cell['source'], re.M): prompt = None
     return found
