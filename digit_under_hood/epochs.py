@@ -95,11 +95,12 @@ def fit_linear(
           epochs=(epochs, 'a whole number from 0'))
     torch.manual_seed(seed)
     weights, bias = init_params((train[0].shape[1], 1), std), init_params(1, std)
-    run = SimpleNamespace(model=partial(linear1, weights=weights, bias=bias), weights=weights,
-                          bias=bias, losses=[], accs=[], history=[])
+    model = partial(linear1, weights=weights, bias=bias)
+    run = SimpleNamespace(model=model, weights=weights, bias=bias, losses=[], accs=[], history=[])
     for epoch in range(epochs + 1):   # a look before the first epoch, and one after each
-        if epoch: run.losses.append(train_epoch(run.model, lr, [weights, bias],
-                                                batches(*train, bs, shuffle), loss_func))
+        if epoch:
+            dl = batches(*train, bs, shuffle)
+            run.losses.append(train_epoch(run.model, lr, [weights, bias], dl, loss_func))
         run.accs.append(validate_epoch(run.model, batches(*valid, 1024)))
         run.history.append((weights.detach().clone(), bias.detach().clone()))
     return run

@@ -95,7 +95,8 @@ def test_text_that_is_not_made_names_no_address():
 # What a reader sees, in a browser
 
 WIDE, PHONE = {'width': 1280, 'height': 900}, {'width': 390, 'height': 844}
-PAGES = ['index.html', 'pixels.html', 'mnist_linear.html', 'api.html', 'how_fast.html']
+PAGES = ['index.html', 'pixels.html', 'mnist_linear.html', 'epochs.html', 'api.html',
+         'how_fast.html']
 SEEN = """kind => [...document.querySelectorAll(`main ${kind}`)].filter(
     e => e.checkVisibility()).map(e => ({cut: e.scrollWidth > e.clientWidth + 1,
     hint: getComputedStyle(e).maskImage !== 'none', reached: e.tabIndex === 0,
