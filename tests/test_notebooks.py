@@ -151,9 +151,9 @@ def test_size(path):
 
 
 def module(path):
-    "The module that a notebook exports to"
+    "The module that a notebook exports to, if any"
     found = (directives(cell).get('default_exp') for cell in code_cells(path))
-    return next(filter(None, found))
+    return next(filter(None, found), None)
 
 
 @chapters

@@ -38,6 +38,7 @@ brodcasting                 | broadcasting @glossary; @broadcasting
 metric vs loss              | A metric, a loss, and a set kept apart; metric @glossary
 confidence interval         | confidence interval @glossary; accuracy_interval
 is_3                        | is_3; is_3 @api
+fastbook                    | For readers of the book; @b_book
 backprop                    | Third way: autograd; Something cleverer: autograd; autograd @glossary
 seven steps                 | The seven steps
 learning rate too high      | A rate too high; Learning rates
