@@ -59,6 +59,8 @@ def image_writers(
 # %% ../nbs/00_data.ipynb #13c1161b
 def image_numbers(digit:int, split:str='train')->np.ndarray:
     "Find the positions of the images of `digit` in MNIST's published order, counted from 0"
+    if isinstance(digit, list | tuple | set | range):
+        raise ValueError(f'digit: got {short(digit)}, wants one of 0 to 9 at a time')
     wanted, = _checked([digit], split, 'digit')
     labels, = read_arrays([f'{split}_labels'])
     return np.flatnonzero(labels == wanted)

@@ -36,7 +36,9 @@ def _as_array(
     array = np.asarray(image)
     if array.dtype == bool: array = array.astype(float)
     if not (array.size and (array.ndim == 2 or array.ndim == 3 and array.shape[2] == 3)):
-        raise ValueError(f'image: got shape {array.shape}, wants (h, w), or (h, w, 3) in colour')
+        turn = ', e.g. image.permute(1, 2, 0)' if array.ndim == 3 == array.shape[0] else ''
+        raise ValueError(f'image: got shape {array.shape}, wants (h, w), or (h, w, 3) in colour'
+                         + turn)
     if not np.isfinite(array).all(): raise ValueError('image: got nan or inf, wants numbers')
     return array
 
@@ -50,6 +52,9 @@ def _as_list(
     if single or isinstance(images, Image.Image): images = [images]
     if not isinstance(images, Iterable) or getattr(images, 'ndim', 1) == 0:
         raise TypeError(f'images: got a {type(images).__name__}, wants one image or several')
+    if ndim == 3 and not single and images.shape[1] > 4 >= images.shape[2]:
+        raise ValueError(f'images: got shape {tuple(images.shape)}, wants (h, w), (h, w, 3) in '
+                         'colour, or a stack (n, h, w)')
     arrays = [_as_array(image) for image in images]
     if not arrays: raise ValueError('images: got none, wants at least one')
     return arrays
@@ -58,9 +63,10 @@ def _as_list(
 def _full_ink(
     array:np.ndarray, # one image
 )->float:             # more than 0
-    "Say which value is drawn as black: 255 or 1, or the largest size if some are below 0"
+    "Say which value is drawn as black: 255 for bytes, 1 for masks and fractions, or the largest"
     if array.min() < 0: return float(np.abs(array).max())
-    return 255. if array.dtype.kind in 'iu' or array.max() > 1 else 1.
+    top = float(max(1, array.max()))
+    return 255. if array.dtype.kind in 'iu' and top > 1 else top
 
 def _check_sizes(
     **sizes, # each under its name; None is allowed
@@ -96,7 +102,7 @@ def show_images(
     cmap=None,                 # colour map, in place of grey, or blue-white-orange if signed
     vmax:float|None=None,      # value drawn in full ink, in place of 255, 1 or the largest
 )->None:
-    "Draw images in a grid, 0 in white; all that go below 0 share one scale"
+    "Draw images in a grid, 0 in white; fractions share one scale, and so do all that go below 0"
     import matplotlib.pyplot as plt
     _check_sizes(ncols=ncols, size=size, vmax=vmax)
     arrays = _as_list(images)
@@ -108,9 +114,10 @@ def show_images(
     height = size*max(a.shape[0]/a.shape[1] for a in arrays)
     height += .22*max(len(label.splitlines()) for label in labels)
     axes = plt.subplots(nrows, ncols, figsize=(ncols*size, nrows*height), squeeze=False)[1].flat
-    limit = max([_full_ink(a) for a in arrays if a.min() < 0], default=1.)
-    for ax, array, label in zip(axes, arrays, labels):
-        _draw(ax, array, vmax or (limit if array.min() < 0 else _full_ink(array)), cmap)
+    kinds = ['signed' if a.min() < 0 else a.dtype.kind for a in arrays]
+    tops = {kind: max(_full_ink(a) for a, k in zip(arrays, kinds) if k == kind) for kind in kinds}
+    for ax, array, kind, label in zip(axes, arrays, kinds, labels):
+        _draw(ax, array, vmax or (_full_ink(array) if kind in 'iu' else tops[kind]), cmap)
         ax.set_title(label)
     for ax in axes[len(arrays):]: ax.axis('off')
 

@@ -25,8 +25,7 @@ MODULES = ('pixels similarity broadcasting validation quadratic_sgd valleys mnis
 RIGHT = {'slope x -1.0', 'broadcast_steps shape_a []', 'broadcast_steps shape_b []',
          'init_params size []'}   # no mistake at all
 LEFT_OUT = {'SIGNED': 'colours, no function',
-            'BroadcastSteps': 'a result, made by broadcast_steps alone',
-            'check': 'it is what the others ask; its chapter tests it'}
+            'BroadcastSteps': 'a result, made by broadcast_steps alone'}
 
 
 def digits(): return torch.linspace(0, 1, 3*784).view(3, 28, 28)
@@ -204,6 +203,16 @@ REFUSED = {   # what used to be a number that looked right
     'images of 0 to 255': lambda: F['is_3'](digits()*255, digits()[0], digits()[1]),
     'an image of nan': lambda: F['nearest_class'](digits()*nan, digits()),
     'scores in place of answers': lambda: F['accuracy'](ones*.3, ones),
+    'labels 3 and 7 for yes and no': lambda: F['accuracy'](labels() > 0, 3 + 4*labels()),
+    'answers 3 and 7 for yes and no': lambda: F['accuracy'](3 + 4*labels(), labels() > 0),
+    'bytes as floats against fractions': lambda: F['l1_distance'](digits()*255, digits()),
+    'fractions against bytes as floats': lambda: F['rmse_distance'](digits(), digits()*255),
+    'means of bytes as floats': lambda: F['class_distances'](digits(), digits()*255),
+    'four channels': lambda: F['show_images'](torch.ones(28, 28, 4)),
+    'one channel': lambda: F['show_images'](torch.ones(28, 28, 1)),
+    'channels first': lambda: F['show_images'](torch.ones(5, 3, 28, 28)),
+    'a writer too few': lambda: F['writer_interval'](ones, [1, 2]),
+    'writers without numbers': lambda: F['writer_interval'](ones, [.5, 1, 2]),
     'curvatures of a matrix': lambda: F['curvatures'](square, torch.ones(2, 2)),
     'outputs of nothing': lambda: F['layer_outputs'](net(), rows()[:0]),
     'dead on nothing': lambda: F['dead_units'](net(), rows()[:0]),

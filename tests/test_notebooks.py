@@ -174,11 +174,7 @@ def test_all_37_questions():
     assert sorted(found) == list(range(1, 38))
 
 
-NOT_YET = '00_data 02_similarity'.split()
-
-
-@pytest.mark.parametrize('path', [p for p in CHAPTERS + APPENDICES if p.stem not in NOT_YET],
-                         ids=lambda p: p.stem)
+@chapters
 def test_one_sitting(path):
     "At most 40 minutes, at 200 words a minute and 5 seconds for each line of code"
     shown = (cell.source for cell in code_cells(path) if 'hide' not in directives(cell))
