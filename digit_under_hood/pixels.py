@@ -47,14 +47,14 @@ def _as_list(
     images, # one image, or a list or stack of them
 )->list[np.ndarray]:
     "Turn `images` into a list of arrays; a stack of shape (n, h, 3) counts as one colour image"
-    ndim = getattr(images, 'ndim', 0)   # lists and PIL images have none
-    single = ndim == 2 or ndim == 3 and images.shape[2] == 3
+    shape = getattr(images, 'shape', ())   # lists and PIL images have none
+    single = len(shape) == 2 or len(shape) == 3 and shape[2] == 3
+    if len(shape) == 3 and not single and shape[1] > 4 >= shape[2]:
+        raise ValueError(f'images: got shape {tuple(shape)}, wants (h, w), (h, w, 3) in colour, '
+                         'or a stack (n, h, w)')
     if single or isinstance(images, Image.Image): images = [images]
     if not isinstance(images, Iterable) or getattr(images, 'ndim', 1) == 0:
         raise TypeError(f'images: got a {type(images).__name__}, wants one image or several')
-    if ndim == 3 and not single and images.shape[1] > 4 >= images.shape[2]:
-        raise ValueError(f'images: got shape {tuple(images.shape)}, wants (h, w), (h, w, 3) in '
-                         'colour, or a stack (n, h, w)')
     arrays = [_as_array(image) for image in images]
     if not arrays: raise ValueError('images: got none, wants at least one')
     return arrays
@@ -67,6 +67,15 @@ def _full_ink(
     if array.min() < 0: return float(np.abs(array).max())
     top = float(max(1, array.max()))
     return 255. if array.dtype.kind in 'iu' and top > 1 else top
+
+def _tops(
+    arrays:list[np.ndarray], # images
+)->list[float]:
+    "Find the value drawn as black for each; fractions share one, and so do all that go below 0"
+    kinds = ['signed' if a.min() < 0 else a.dtype.kind for a in arrays]
+    own = [_full_ink(array) for array in arrays]
+    return [top if kind in 'iu' else max(t for t, k in zip(own, kinds) if k == kind)
+            for top, kind in zip(own, kinds)]
 
 def _check_sizes(
     **sizes, # each under its name; None is allowed
@@ -114,10 +123,8 @@ def show_images(
     height = size*max(a.shape[0]/a.shape[1] for a in arrays)
     height += .22*max(len(label.splitlines()) for label in labels)
     axes = plt.subplots(nrows, ncols, figsize=(ncols*size, nrows*height), squeeze=False)[1].flat
-    kinds = ['signed' if a.min() < 0 else a.dtype.kind for a in arrays]
-    tops = {kind: max(_full_ink(a) for a, k in zip(arrays, kinds) if k == kind) for kind in kinds}
-    for ax, array, kind, label in zip(axes, arrays, kinds, labels):
-        _draw(ax, array, vmax or (_full_ink(array) if kind in 'iu' else tops[kind]), cmap)
+    for ax, array, label, top in zip(axes, arrays, labels, _tops(arrays)):
+        _draw(ax, array, vmax or top, cmap)
         ax.set_title(label)
     for ax in axes[len(arrays):]: ax.axis('off')
 
