@@ -82,7 +82,8 @@ def writer_interval(
 )->tuple[float, float]:
     "Give both ends of the 95 % interval for the mean of `values`, by drawing the writers anew"
     check(values=(values, 'numbers (n,)'), rounds=(rounds, 'a whole number from 1'),
-          writers=(torch.as_tensor(writers), 'whole numbers (as values)'))
+          writers=(torch.as_tensor(writers), 'whole numbers (as values)'),
+          seed=(seed, 'a whole number from 0'))
     _, who = np.unique(writers, return_inverse=True)
     total, images = np.bincount(who, values), np.bincount(who)   # of each writer
     rng, n = np.random.default_rng(seed), len(images)
