@@ -429,6 +429,7 @@ def test_bad_arguments():
         with pytest.raises(ValueError, match=f'epochs: got {epochs} from 0, wants'):
             learn.fit(epochs, .1)
     with pytest.raises(ValueError, match='epochs: got 2 from 2, wants'): learn.fit(2, .1, start=2)
+    with pytest.raises(ValueError, match='epochs: got 2 from -1, wants'): learn.fit(2, .1, start=-1)
     learn.model = nn.Identity()
     with pytest.raises(ValueError, match='params: got none'): learn.fit(1, .1)
     for metrics in ([mae, mae], [type('valid_loss', (nn.L1Loss,), {})()]):
@@ -459,6 +460,12 @@ print(sorted(heavy & {*sys.modules}), len(learn.recorder.epochs))
 '''
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == '[] 2' and not done.stderr
+
+
+def test_a_new_learner_has_done_nothing():
+    learn = toy_learner()
+    assert (learn.epochs, learn.epoch, learn.step, learn.batch) == (0, 0, 0, 0)
+    assert learn.training is False and learn.scores == {} and learn.opt is learn.lr is None
 
 
 # --- a walk inside a walk, a fit after a fit
