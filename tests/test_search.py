@@ -37,6 +37,8 @@ downgrading                 | It is not downgrading
 brodcasting                 | broadcasting @glossary; @broadcasting
 metric vs loss              | A metric, a loss, and a set kept apart; metric @glossary
 confidence interval         | confidence interval @glossary; accuracy_interval
+base rate                   | base rate @glossary; Five words first
+bootstrap                   | bootstrap @glossary; By image or by writer
 is_3                        | is_3; is_3 @api
 fastbook                    | For readers of the book; @b_book
 backprop                    | Third way: autograd; Something cleverer: autograd; autograd @glossary
