@@ -91,10 +91,10 @@ def test_every_export_is_documented(path):
     assert not bad
 
 
-VERBS = set("""Add Average Build Call Change Check Collect Compare Compute Copy Count Deal Describe
-    Divide Do Draw Explain Fail Fill Find Fit Forget Give Hold Load Make Map Measure Move Name
-    Predict Provide Put Raise Read Return Say Send Shuffle Squash Stack Step Subtract Suggest
-    Sum Take Tell Train Turn Weigh Work Write Yield""".split())
+VERBS = set("""Add Average Blur Build Call Change Check Collect Compare Compute Copy Count Cut
+    Deal Describe Divide Do Draw Explain Fail Fill Find Fit Forget Give Hold Load Make Map
+    Measure Move Name Predict Provide Put Raise Read Return Round Say Send Shuffle Squash Stack
+    Step Subtract Suggest Sum Take Tell Train Turn Weigh Work Write Yield""".split())
 MOMENTS = 'before_', 'after_', 'cleanup_'   # events, which say what is there when they are called
 
 

@@ -23,8 +23,9 @@ def visible(cell):
     flags = directives(cell)
     if flags: cell.source = split(cell.source)[1] if flags.get('echo', True) else ''
     cell.metadata['alt'] = flags.get('fig-alt', '')
-    for output in cell.get('outputs', []):   # of two kinds of a picture, every code host shows PNG
-        if 'image/png' in output.get('data', {}): output.data.pop('image/svg+xml', None)
+    for output in cell.get('outputs', []):   # of several kinds, every code host shows PNG
+        if 'image/png' in output.get('data', {}):
+            for kind in ('image/svg+xml', 'text/html'): output.data.pop(kind, None)
     return cell
 
 

@@ -19,6 +19,12 @@ from .pictures import PICTURES, figure
 
 OURS = {insert_warning, clean_show_doc, exec_show_docs, add_fold, mv_exports}
 ANSI = re.compile(r'\x1b\[[0-9;]*m')
+INLINE = re.compile(r'<script type="module" data-code="(\w+)">.*?</script>', re.S)
+FETCHED = r'''<script type="module">
+import explorable from './assets/explorables/\1.js'
+import {start} from './assets/explorables/shared.js'
+start('\1', explorable, true)
+</script>'''
 
 
 class Filter(FilterDefaults):
@@ -41,13 +47,15 @@ def listing(code: str, options: dict, name: str = '') -> str:
 def output(out: dict, options: dict, page) -> str:
     "HTML of one output in the best form that a page without a kernel can show; perhaps none"
     data = out.get('data', {})
+    html = ''.join(data.get('text/html', ''))
+    if INLINE.search(html): return INLINE.sub(FETCHED, html)   # an explorable: its code is shared
     if any(kind in data for kind in PICTURES):
         caption = inline(options.get('fig-cap', ''), page)
         html, files = figure(data, page.next_figure(), options.get('fig-alt', ''), caption)
         page.files |= files
         return html
     if 'text/html' in data:   # a table's own style gives way to the site's
-        return re.sub(r'<style scoped>.*?</style>', '', ''.join(data['text/html']), flags=re.S)
+        return re.sub(r'<style scoped>.*?</style>', '', html, flags=re.S)
     if 'text/markdown' in data: return render(''.join(data['text/markdown']), page)
     if any(kind.startswith('application/') for kind in data): return ''   # it needs a kernel
     text = ''.join(data.get('text/plain', out.get('text', '')))

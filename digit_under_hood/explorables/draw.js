@@ -1,0 +1,318 @@
+// Draw a digit: the models of the course answer at every stroke, and say why.
+import {button, clamp, frame, fromLink, h, linkButton, paint, paintSigned, picture, slider, unpack} from './shared.js'
+import {PIXELS, boxed, broken, distances, reasons, restore, right, scores, strangeness, units} from './models.js'
+
+const PAD = 280, PEN = 22, STEP = 10
+const NAMES = ['Nearest ideal', 'Linear model', 'Network']
+const HELP = 'Draw with mouse, finger or pen. On the keyboard: the arrow keys move the cursor, with Shift in larger steps; '
+  + 'the space bar puts the pen down and lifts it; Backspace takes the last stroke back, Delete clears.'
+
+// Strokes and the digit under them as text for a link, and back; null for what is no such text
+export const toText = ({base, strokes}) => [base < 0 ? '' : `b${base}`, ...strokes.map(points =>
+  points.map(v => Math.round(v).toString(36).padStart(2, '0')).join(''))].join('.')
+
+export function fromText(text, bases) {
+  if (!text || text.length > 20000 || !/^(b\d{1,4})?(\.([0-7][0-9a-z]){2,})*$/.test(text)) return null
+  const [first, ...rest] = text.split('.')
+  const strokes = rest.map(s => s.match(/../g).map(v => parseInt(v, 36)))
+  const base = first ? +first.slice(1) : -1
+  const fits = base < bases && strokes.every(s => s.length % 2 === 0 && s.every(v => v <= PAD))
+  return fits && (first || rest.length) ? {base, strokes} : null
+}
+
+async function render({model, el}) {
+  const data = await unpack(model.get('data')), links = model.get('links')
+  const intact = restore(data), breaks = {noise: 0, removed: 0, unbiased: false}
+  let models = intact, colours = {}, queued = false, cursor = null, active = null
+  let state = fromText(links ? fromLink('draw') : '', intact.valid.length)
+  let sample = !state   // shown until the first stroke
+  state ??= {base: data.samples[0], strokes: []}
+  const past = []
+
+  // Left: the pad
+  const pad = h('canvas', {width: PAD, height: PAD, className: 'pad', tabIndex: 0, ariaLabel: 'Drawing pad'})
+  pad.setAttribute('role', 'application')
+  pad.setAttribute('aria-roledescription', 'drawing pad')
+  const context = pad.getContext('2d', {willReadFrequently: true})
+  const cross = h('i', {className: 'cross', hidden: true})
+  const undo = button('Undo', () => { if (past.length) { [state, sample] = past.pop(); drawn() } })
+  const clear = button('Clear', () => change({base: -1, strokes: []}))
+  const starts = data.samples.map(n => {
+    const canvas = picture(`a real ${intact.labels[n]}`)
+    return [button(canvas, () => change({base: n, strokes: []}), {className: 'start', ariaLabel: `Start from a real ${intact.labels[n]}`}), canvas, n]
+  })
+
+  // Middle: what the models see
+  const copy = picture('The same in 28 by 28 pixels')
+  const seen = h('p', {className: 'dim'}), near = picture('The typical digit nearest to it', 14, 14)
+  const nearness = h('p', {className: 'dim'})
+
+  // Right: the ladder
+  const rungs = NAMES.map((name, i) => {
+    const [digit, bar, told] = [h('b', {className: 'digit'}), h('i'), h('span', {className: 'dim'})]
+    const link = links && data.chapters[i] ? h('a', {href: data.chapters[i]}, name) : name
+    return {digit, bar, told, row: h('div', {className: 'rung'}, h('span', {className: 'name'}, link), digit,
+      h('div', {className: 'track'}, h('span', {className: 'below'}, '7'), h('span', {className: 'line'}, bar), h('span', {className: 'above'}, '3')), told)}
+  })
+  const strange = h('p', {className: 'strange', hidden: true})
+
+  // Below: why, and break it
+  const maps = NAMES.map(name => picture(`${name}: pixels that spoke for a 3 and for a 7`))
+  const lit = Array.from({length: 6}, () => [picture('A hidden unit'), h('figcaption')])
+  const figure = (canvas, caption) => h('figure', {}, canvas, caption)
+  const why = h('div', {className: 'why', hidden: true},
+    h('p', {}, 'Ink where it is ', h('b', {className: 'above'}, 'orange'), ' spoke for a 3, where it is ', h('b', {className: 'below'}, 'blue'), ' for a 7: the weight of a pixel times its ink.'),
+    h('div', {className: 'maps'}, ...maps.map((c, i) => figure(c, h('figcaption', {}, NAMES[i])))),
+    h('p', {}, 'The hidden units of the network that had most to say, with their stencils:'),
+    h('div', {className: 'lit'}, ...lit.map(([c, caption]) => figure(c, caption))))
+  const kept = NAMES.slice(1).map(name => {
+    const [bar, told] = [h('i'), h('span', {className: 'count'})]
+    return {bar, told, row: h('div', {className: 'kept'}, h('span', {}, name), h('span', {className: 'line'}, bar), told)}
+  })
+  const spoil = (name, value) => { breaks[name] = value; models = broken(intact, breaks); tally(); later() }
+  const reset = button('Repair', () => {
+    sliders.forEach(s => { const input = s.querySelector('input'); input.value = 0; input.oninput() })
+    biases.checked = false
+    spoil('unbiased', false)
+  })
+  const sliders = [
+    slider('Noise on the weights', {min: 0, max: 3, step: .1, value: 0}, (v, input) => {
+      input.setAttribute('aria-valuetext', `${v.toFixed(1)} times their size`)
+      spoil('noise', v)
+    }),
+    slider('Hidden units removed', {min: 0, max: intact.hidden, step: 1, value: 0}, (v, input) => {
+      input.setAttribute('aria-valuetext', `${v} of ${intact.hidden}`)
+      spoil('removed', v)
+    })]
+  const biases = h('input', {type: 'checkbox', oninput: () => spoil('unbiased', biases.checked)})
+  const breaker = h('div', {className: 'breaker', hidden: true},
+    h('div', {}, ...sliders, h('label', {className: 'check'}, biases, 'All biases set to zero'), reset),
+    h('div', {}, h('p', {}, `Right on ${intact.valid.length} images that no model was trained on:`), ...kept.map(k => k.row),
+      h('p', {className: 'dim'}, 'The answers above come from the broken models too.')))
+  const folds = [['Why?', why], ['Break it', breaker]].map(([text, part]) => {
+    const made = button(text, () => {
+      part.hidden = !part.hidden
+      made.setAttribute('aria-expanded', !part.hidden)
+      if (!part.hidden) { tally(); later() }
+    })
+    made.setAttribute('aria-expanded', false)
+    return made
+  })
+
+  const say = frame(el, {label: 'Draw a 3 or a 7', css: STYLE, help: HELP}, [
+    h('div', {className: 'parts'},
+      h('div', {className: 'left'}, h('p', {className: 'title'}, 'Draw a 3 or a 7'), h('div', {className: 'sheet'}, pad, cross)),
+      h('div', {className: 'middle'}, h('p', {className: 'title'}, 'What the models see'), copy, seen, h('div', {className: 'near'}, near, nearness)),
+      h('div', {className: 'row tools'}, undo, clear, ...starts.map(s => s[0])),
+      h('div', {className: 'ladder'}, h('p', {className: 'title'}, 'What they answer'), ...rungs.map(r => r.row), strange),
+      h('div', {className: 'row folds'}, ...folds, ...(links ? [linkButton('draw', () => toText(state))] : []))),
+    why, breaker], found => { colours = found; recolour() })
+
+  function recolour() {
+    starts.forEach(([, canvas, n]) => paint(canvas, intact.valid[n], colours.ink))
+    drawn()
+  }
+
+  // Changes
+
+  function change(next) {
+    past.push([state, sample])
+    state = next
+    sample = false
+    drawn()
+  }
+
+  function begin(x, y) {
+    past.push([state, sample])
+    state = {base: sample ? -1 : state.base, strokes: [...state.strokes, active = [x, y]]}
+    sample = false
+    drawn()
+  }
+
+  function extend(x, y) {
+    const [fromX, fromY] = active.slice(-2)
+    if (Math.hypot(x - fromX, y - fromY) < 2) return
+    active.push(x, y)
+    line([fromX, fromY, x, y])
+    later()
+  }
+
+  function line(points) {
+    context.lineWidth = PEN
+    context.lineCap = context.lineJoin = 'round'
+    context.strokeStyle = colours.ink
+    context.beginPath()
+    context.moveTo(points[0], points[1])
+    for (let i = 0; i < points.length; i += 2) context.lineTo(points[i], points[i + 1])
+    context.stroke()
+  }
+
+  function drawn() {
+    context.clearRect(0, 0, PAD, PAD)
+    if (state.base >= 0) {
+      const small = picture('')
+      paint(small, intact.valid[state.base], colours.ink)
+      context.imageSmoothingEnabled = false
+      context.drawImage(small, 0, 0, PAD, PAD)
+    }
+    state.strokes.forEach(line)
+    undo.disabled = !past.length
+    later()
+  }
+
+  function later() {
+    if (!queued) requestAnimationFrame(answer)
+    queued = true
+  }
+
+  // Answers
+
+  function answer() {
+    queued = false
+    const pixels = context.getImageData(0, 0, PAD, PAD).data, ink = new Uint8Array(PAD*PAD)
+    for (let i = 0; i < ink.length; i++) ink[i] = pixels[4*i + 3]
+    const image = boxed(ink, PAD, PAD) ?? new Float32Array(PIXELS), blank = !image.some(v => v)
+    paint(copy, image, colours.ink)
+    const known = strangeness(intact, image), odd = !blank && known.distance > data.limit
+    const found = scores(models, image), apart = distances(models, image)
+    seen.textContent = blank ? 'Blank paper: 784 zeros.' : 'Shrunk into 20 x 20, its balance point in the middle.'
+    near.parentNode.hidden = blank
+    paint(near, data.typical.slice(known.which*196, known.which*196 + 196).reduce((a, v) => [...a, v/15], []), colours.ink)
+    nearness.textContent = `The nearest of ${data.typical.length/196} typical digits: ${known.distance.toFixed(2)} away.`
+    strange.hidden = !odd
+    strange.textContent = odd ? `This looks like nothing I was shown: ${known.distance.toFixed(2)} from the nearest typical digit. ${data.inside} % of unseen 3s and 7s are within ${data.limit.toFixed(2)}.` : ''
+    rungs.forEach(({digit, bar, told, row}, i) => {
+      const score = found[i], p = i ? 1/(1 + Math.exp(-score)) : clamp(.5 + score/.1, 0, 1)
+      const verdict = score > 0 ? 3 : 7, sure = Math.max(p, 1 - p)*100
+      row.classList.toggle('odd', odd)
+      digit.textContent = blank ? '–' : odd ? '?' : verdict
+      digit.className = `digit ${score > 0 ? 'above' : 'below'}`
+      bar.className = score > 0 ? 'above' : 'below'
+      bar.style.cssText = blank ? 'width: 0' : `left: ${Math.min(p, .5)*100}%; width: ${Math.abs(p - .5)*100}%`
+      told.textContent = blank ? 'waits for ink' : i ? `score ${score.toFixed(1)}: ${odd ? 'would say' : 'sure of'} ${verdict} to ${sure > 99.9 ? 'over 99.9' : sure.toFixed(sure < 99 ? 0 : 1)} %`
+        : `${apart[0].toFixed(3)} from the ideal 3, ${apart[1].toFixed(3)} from the 7`
+    })
+    if (!why.hidden) explain(image)
+    model.set('pixels', new DataView(Uint8Array.from(image, v => Math.round(255*v)).buffer))
+    model.save_changes()
+    if (past.length) say(blank ? 'Blank.' : odd ? strange.textContent : NAMES.map((n, i) => `${n}: ${found[i] > 0 ? 3 : 7}.`).join(' '))
+  }
+
+  function explain(image) {
+    reasons(models, image).forEach((map, i) => paintSigned(maps[i], map, colours))
+    const added = units(models, image)
+    const order = Array.from(added.keys()).sort((a, b) => Math.abs(added[b]) - Math.abs(added[a]))
+    lit.forEach(([canvas, caption], i) => {
+      const u = order[i], quiet = !added[u]
+      canvas.parentNode.classList.toggle('quiet', quiet)
+      const turn = Math.sign(models.second[u]) || 1
+      paintSigned(canvas, models.first.subarray(u*PIXELS, (u + 1)*PIXELS).map(w => turn*w), colours)
+      canvas.ariaLabel = `Stencil of unit ${u + 1}`
+      caption.textContent = quiet ? 'silent' : `unit ${u + 1}: ${added[u] > 0 ? '+' : '\u2212'}${Math.abs(added[u]).toFixed(1)}`
+    })
+  }
+
+  function tally() {
+    if (breaker.hidden) return
+    const [, ...found] = right(models), all = intact.valid.length
+    kept.forEach(({bar, told}, i) => {
+      bar.style.width = `${found[i]/all*100}%`
+      told.textContent = `${found[i]} of ${all}`
+    })
+    say(kept.map(({told}, i) => `${NAMES[i + 1]}: ${told.textContent} right.`).join(' '))
+  }
+
+  // Mouse, finger, pen
+
+  const place = e => {
+    const box = pad.getBoundingClientRect()
+    return [(e.clientX - box.left)/box.width*PAD, (e.clientY - box.top)/box.height*PAD].map(v => clamp(Math.round(v), 0, PAD - 1))
+  }
+  pad.onpointerdown = e => {
+    if (e.button || !e.isPrimary) return
+    pad.setPointerCapture(e.pointerId)
+    lift()
+    cross.hidden = true
+    begin(...place(e))
+  }
+  pad.onpointermove = e => {
+    if (!pad.hasPointerCapture(e.pointerId) || !active) return
+    for (const each of e.getCoalescedEvents?.() ?? [e]) extend(...place(each))
+    extend(...place(e))
+  }
+  pad.onpointerup = pad.onpointercancel = () => { active = null }
+
+  // Keyboard
+
+  function lift() {
+    active = null
+    cross.classList.remove('down')
+  }
+  const show = () => {
+    cross.hidden = false
+    cross.style.cssText = `left: ${cursor[0]/PAD*100}%; top: ${cursor[1]/PAD*100}%`
+  }
+  pad.onkeydown = e => {
+    if (e.ctrlKey || e.metaKey || e.altKey) return
+    const way = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[e.key]
+    if (way) {
+      const step = e.shiftKey ? 4*STEP : STEP
+      cursor = (cursor ?? [PAD/2, PAD/2]).map((v, i) => clamp(v + step*way[i], 0, PAD - 1))
+      if (active) extend(...cursor)
+      show()
+      if (!active) say(`row ${Math.floor(cursor[1]/STEP)}, column ${Math.floor(cursor[0]/STEP)}`)
+    } else if (e.key === ' ') {
+      cursor ??= [PAD/2, PAD/2]
+      if (active) lift()
+      else { begin(...cursor); cross.classList.add('down') }
+      show()
+    } else if (e.key === 'Backspace') { lift(); undo.click() }
+    else if (e.key === 'Delete') { lift(); clear.click() }
+    else return
+    e.preventDefault()
+    e.stopPropagation()
+  }
+  pad.onblur = () => { lift(); cross.hidden = true }
+}
+
+const STYLE = `
+.parts { display: grid; gap: 1rem 1.6rem; grid-template: 'left middle ladder' 'tools tools folds' / minmax(0, 17.5rem) minmax(0, 10.5rem) minmax(0, 1fr) }
+.left { grid-area: left } .middle { grid-area: middle } .ladder { grid-area: ladder } .tools { grid-area: tools } .folds { grid-area: folds; justify-content: end }
+.sheet { position: relative }
+.pad { width: 100%; height: auto; border: 1.5px solid var(--edge); border-radius: 10px; cursor: crosshair; background: var(--well); touch-action: none }
+.cross { position: absolute; width: 22px; height: 22px; margin: -11px; border: 2px solid var(--three); border-radius: 50%; pointer-events: none }
+.cross.down { background: color-mix(in srgb, var(--three) 40%, transparent) }
+.cross[hidden] { display: none }
+.start { width: 44px; padding: 3px } .start .cells { border: 0 }
+.middle .dim { margin: .35rem 0 .6rem }
+.near { display: grid; grid-template-columns: 3rem 1fr; gap: .6rem; align-items: start }
+.near[hidden] { display: none } .near .dim { margin: 0; font-size: .85rem; line-height: 1.3 }
+.rung { display: grid; grid-template-columns: 1fr auto; gap: .1rem .8rem; align-items: center; padding: .55rem 0; border-top: 1px solid var(--edge) }
+.rung .name { font-weight: 600 } .rung .digit { grid-row: 1/3; grid-column: 2; font: 600 2.3rem/1 var(--serif, Georgia, serif); min-width: 1.6rem; text-align: center }
+.rung .told, .rung > .dim { grid-column: 1/3; font-variant-numeric: tabular-nums }
+.track { display: grid; grid-template-columns: auto 1fr auto; gap: .5rem; align-items: center; font-weight: 600 }
+.line { position: relative; display: block; height: 10px; border-radius: 5px; background: var(--well); border: 1px solid var(--edge); overflow: hidden }
+.rung .line::after { content: ''; position: absolute; left: 50%; top: 0; bottom: 0; border-left: 1px solid var(--edge) }
+.line i { display: block; position: absolute; top: 0; bottom: 0; background: currentColor }
+.odd .line i { opacity: .3 } .odd .digit { color: var(--dim) }
+.strange { padding: .6rem .8rem; border: 1px solid var(--three); border-radius: 8px; font-size: .95rem }
+.why, .breaker { margin-top: 1rem; padding-top: 1rem; border-top: 1px solid var(--edge) }
+.why[hidden], .breaker[hidden] { display: none }
+.maps, .lit { display: grid; grid-template-columns: repeat(3, minmax(0, 11rem)); gap: .8rem; margin: .7rem 0 1rem }
+.lit { grid-template-columns: repeat(6, minmax(0, 7rem)); margin-bottom: 0 }
+figure { margin: 0 } figcaption { margin-top: .25rem; font-size: .9rem; color: var(--dim); font-variant-numeric: tabular-nums }
+.quiet { opacity: .4 }
+.breaker { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem 2.4rem } .breaker[hidden] { display: none }
+.kept { display: grid; grid-template-columns: 7rem 1fr 6rem; gap: .8rem; align-items: center; margin: .7rem 0; font-variant-numeric: tabular-nums }
+.kept .line i { left: 0; background: var(--three) }
+@container (max-width: 46rem) {
+  .parts { grid-template: 'left middle' 'tools tools' 'ladder ladder' 'folds folds' / minmax(0, 1fr) minmax(0, 8.5rem) } .folds { justify-content: start }
+  .breaker { grid-template-columns: 1fr } .lit { grid-template-columns: repeat(3, minmax(0, 7rem)) }
+}
+@container (max-width: 27rem) {
+  .box { padding: .8rem } .middle > .dim { display: none } .middle .cells { margin-bottom: .5rem } .parts { gap: .8rem; grid-template-columns: minmax(0, 1fr) minmax(0, 5.6rem) } .tools { gap: .35rem } .tools button { padding: 0 .6rem } .tools .start { padding: 3px }
+  .near { grid-template-columns: 1fr } .kept { grid-template-columns: 6rem 1fr 5.5rem }
+}
+`
+
+export default {render}
