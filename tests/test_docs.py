@@ -50,6 +50,8 @@ def soup(html: str) -> BeautifulSoup: return BeautifulSoup(html, 'html.parser')
     'from torch import nn\nplt.style.use("digit_under_hood.course")': 'Set-up',
     'test_eq(a, 1)': '1 check',
     'test_close(a, 1)\nassert b': '2 checks',
+    'a = f(1)\ntest_eq(a, 1)\ntest_eq(a + 1, 2)': '2 checks',
+    'a = f(1)\nb = f(a)\ntest_eq(a, b)': None,        # more to read than to check
     'test_eq(a, 1)\ntest_fail(lambda: a/0)': None,     # a mistake on purpose teaches
     'fig, ax = plt.subplots()\nax.plot(x)\nax.set(a=1)\nax.legend()\nplt.show()':
         'How this is drawn',

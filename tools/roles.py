@@ -39,7 +39,9 @@ def plumbing(code: str) -> str | None:
     lines = code.splitlines()
     if not body: return None
     if all(isinstance(node, ast.Import | ast.ImportFrom) for node in body): return 'Imports'
-    if all(map(is_check, body)): return f'{len(body)} check{"s"*(len(body) > 1)}'
+    checks = sum(map(is_check, body))
+    if checks > len(body)/2 and all(is_check(n) or isinstance(n, ast.Assign) for n in body):
+        return f'{checks} check{"s"*(checks > 1)}'
     if all(PREPARES.match(ast.unparse(node)) for node in body): return 'Set-up'
     if 5 <= sum(bool(DRAWS.search(line)) for line in lines) > len(lines)/2:
         return DRAWN
