@@ -21,7 +21,7 @@ from digit_under_hood.explorable import module_code, unpack
 ROOT = Path(__file__).parents[1]
 EXPLORABLES = ROOT/'digit_under_hood'/'explorables'
 KB = 1000
-NOTEBOOKS = {'draw': 'index.ipynb', 'pixels': 'd_explorable.ipynb'}
+NOTEBOOKS = {'draw': 'index.ipynb', 'pixels': '01_pixels.ipynb'}
 PHONE = {'width': 390, 'height': 844}
 SEVEN = [(60, 60), (220, 60), (160, 150), (130, 230)]   # corners of a 7 on a pad of 280
 AXE = (ROOT/'tests'/'vendor'/'axe.min.js').read_text(encoding='utf-8')
@@ -365,6 +365,54 @@ def test_axe_finds_nothing_on_a_phone_in_the_dark(fresh):
     assert small == 0
     fresh.set_viewport_size({'width': 1280, 'height': 900})
     fresh.emulate_media(color_scheme='light', reduced_motion='no-preference')
+
+
+# The lens over pixels, in chapter 01
+
+def test_pixels_are_read_by_mouse_and_keyboard(browser, site):
+    context = browser.new_context(viewport={'width': 1280, 'height': 900})
+    page = context.new_page()
+    page.goto(f'{site}pixels.html')
+    lens = page.get_by_role('application', name='im3_t: pixels to walk over')
+    lens.scroll_into_view_if_needed()
+    box, html = lens.bounding_box(), element('01_pixels.ipynb', 'pixels')
+    sent = unpack(json.loads(re.search(r'application/json">(.*?)</script>', html, re.S)[1]))
+    image = torch.from_numpy(sent['images'][0])
+
+    def go(row, column):
+        page.mouse.move(box['x'] + (column + .5)*box['width']/28,
+                        box['y'] + (row + .5)*box['height']/28)
+
+    def read(): return re.findall(r'[\d.]+', page.locator('.where').inner_text())
+
+    def window():
+        told = page.locator('.window tr').evaluate_all(
+            'all => all.map(r => [...r.cells].map(c => +c.textContent))')
+        return page.locator('[data-explorable] .code').inner_text(), torch.tensor(told)
+
+    go(5, 9)
+    assert read() == ['5', '9', '29'] and image[5, 9] == 29
+    go(4, 4)
+    page.mouse.down()
+    go(9, 9)
+    page.mouse.up()
+    code, numbers = window()
+    assert code == 'im3_t[4:10, 4:10]' and torch.equal(numbers, image[4:10, 4:10].long())
+    lens.focus()
+    for key in ['ArrowDown', 'ArrowRight'] + ['Shift+ArrowDown']*2 + ['Shift+ArrowRight']*3:
+        page.keyboard.press(key)
+    code, numbers = window()
+    assert code == 'im3_t[10:13, 10:14]' and torch.equal(numbers, image[10:13, 10:14].long())
+    page.get_by_role('button', name='0 to 1').click()
+    code, numbers = window()
+    assert code.endswith('/255') and (numbers - image[10:13, 10:14]/255).abs().max() <= .0051
+    dark = page.locator('.window td').evaluate_all('a => a.map(c => c.style.backgroundColor)')
+    page.get_by_role('button', name='As light').click()
+    now = page.locator('.window td').evaluate_all('a => a.map(c => c.style.backgroundColor)')
+    assert dark != now and torch.equal(window()[1], numbers)
+    page.get_by_role('button', name='Next').click()
+    page.get_by_text('image_tensor(threes[0]), digit 2 of 3').wait_for()
+    context.close()
 
 
 # Where no script runs, and what it weighs
