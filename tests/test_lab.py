@@ -80,7 +80,8 @@ def served(copy, command, **env):
 
 def open_notebook(page, name):
     "Open notebook `name` in a new tab, and wait for a kernel that is connected and idle"
-    page.evaluate("""path => window.jupyterapp.commands.execute('docmanager:open', {path})""", name)
+    page.evaluate("""async path => {   // what it resolves to is no plain value
+        await window.jupyterapp.commands.execute('docmanager:open', {path}) }""", name)
     page.wait_for_function("""path => {
         const widget = window.jupyterapp.shell.currentWidget;
         return widget?.context?.path === path && widget.context.isReady}""", arg=name,
