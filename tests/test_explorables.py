@@ -5,8 +5,11 @@ The functions of the modules are called in the page and held against torch and N
 import gzip
 import json
 import re
+from ast import literal_eval
 from base64 import b64decode, b64encode
+from math import prod
 from pathlib import Path
+from random import Random
 
 import nbformat
 import numpy as np
@@ -21,7 +24,8 @@ from digit_under_hood.explorable import module_code, unpack
 ROOT = Path(__file__).parents[1]
 EXPLORABLES = ROOT/'digit_under_hood'/'explorables'
 KB = 1000
-NOTEBOOKS = {'draw': 'index.ipynb', 'pixels': '01_pixels.ipynb'}
+NOTEBOOKS = {'draw': 'index.ipynb', 'pixels': '01_pixels.ipynb',
+             'broadcast': '03a_broadcasting.ipynb'}
 PHONE = {'width': 390, 'height': 844}
 SEVEN = [(60, 60), (220, 60), (160, 150), (130, 230)]   # corners of a 7 on a pad of 280
 AXE = (ROOT/'tests'/'vendor'/'axe.min.js').read_text(encoding='utf-8')
@@ -415,6 +419,136 @@ def test_pixels_are_read_by_mouse_and_keyboard(browser, site):
     context.close()
 
 
+# Two shapes, in chapter 03a
+
+def test_broadcasting_agrees_with_torch_on_1000_pairs_messages_included(home):
+    rng = Random(11)
+    pairs = [[rng.choices((0, 1, 1, 2, 3, 28), k=rng.randrange(5)) for _ in 'ab']
+             for _ in range(1000)]
+    found = home.evaluate("""async pairs => {
+        const shapes = await import('./assets/explorables/broadcast.js')
+        return pairs.map(([a, b]) => [shapes.broadcast(a, b), shapes.toTuple(a)])
+    }""", pairs)
+    refused = 0
+    for (a, b), (ours, text) in zip(pairs, found, strict=True):
+        assert text == str(tuple(a))
+        try: wanted, error = list((torch.empty(a) + torch.empty(b)).shape), None
+        except RuntimeError as e: wanted, error = None, str(e)
+        assert (ours['shape'], ours['error']) == (wanted, error), (a, b)
+        refused += wanted is None
+        assert len(ours['axes']) == max(len(a), len(b))
+        if wanted is not None: assert [axis['size'] for axis in ours['axes']] == wanted[::-1]
+    assert 200 < refused < 800
+
+
+def test_broadcast_cells_read_the_memory_that_torch_reads(home):
+    rng = Random(5)
+    wholes = [rng.choices((1, 2, 3), k=rng.randrange(5)) for _ in range(200)]
+    pairs = [[[rng.choice((1, n)) for n in whole][rng.randrange(len(whole) + 1):], whole]
+             for whole in wholes]
+    drawn = home.evaluate("""async pairs => {
+        const {cells} = await import('./assets/explorables/broadcast.js')
+        return pairs.map(([own, whole]) => cells(own, whole).found)
+    }""", pairs)
+    for (own, whole), found in zip(pairs, drawn, strict=True):
+        places = torch.arange(prod(own)).view(own).expand(whole).flatten().tolist()
+        assert [cell['memory'] for cell in found] == places
+        firsts = [place not in places[:i] for i, place in enumerate(places)]
+        assert [not cell['again'] for cell in found] == firsts
+
+
+def test_broadcast_shapes_from_text_links_and_challenges(home):
+    read = home.evaluate("""async () => {
+        const m = await import('./assets/explorables/broadcast.js')
+        const tuples = ['(2, 3)', '2,3', '()', ' (7,)', 'torch.Size([4, 1])', '[2]', '1 2 3 4',
+                        '1,2,3,4,5', '-1', '2.5', '(2', '<b>', '10000'].map(m.fromTuple)
+        const links = ['2.1_3', '_', '_5', '', null, '2.1', '1.1.1.1.1_', '<_>'].map(m.fromText)
+        let seed = 1
+        const random = () => (seed = seed*16807 % 2147483647)/2147483647
+        const asked = Array.from({length: 1000}, () => m.challenge(random))
+        return {tuples, links, back: m.toText([2, 1], []), asked}
+    }""")
+    assert read['tuples'] == [[2, 3], [2, 3], [], [7], [4, 1], [2], [1, 2, 3, 4]] + [None]*6
+    assert read['links'] == [[[2, 1], [3]], [[], []], [[], [5]]] + [None]*5
+    assert read['back'] == '2.1_'
+    assert all(1 <= len(shape) <= 4 and a != b for a, b in read['asked'] for shape in (a, b))
+    refused = 0
+    for a, b in read['asked']:
+        try: torch.broadcast_shapes(a, b)
+        except RuntimeError: refused += 1
+    assert 200 < refused < 600
+
+
+def board(page):
+    "Sizes of what comes out, the reasons, and what torch says, as the page shows them"
+    cells = page.locator('[data-explorable=broadcast] tr')
+    rows = [cells.nth(i).locator('td').all_inner_texts() for i in (3, 4)]
+    return *rows, page.locator('.verdict').inner_text()
+
+
+def test_broadcast_shapes_are_changed_by_mouse_and_keyboard(reader):
+    page = reader('broadcasting.html')
+    part = page.locator('[data-explorable=broadcast] .box')
+    assert board(page)[2] == 'torch.Size([1010, 28, 28])'
+    page.get_by_role('textbox', name='a.shape').focus()
+    for text in ('(2, 1)', '3'):
+        page.keyboard.press('Control+a')
+        page.keyboard.type(text)
+        page.keyboard.press('Tab')
+    assert board(page) == (['', '', '2', '3'], ['', '', 'b: – → 2', 'a: 1 → 3'],
+                           'torch.Size([2, 3])')
+    page.get_by_role('status').filter(has_text='(2, 1) plus (3,): torch').wait_for(state='attached')
+    sums = torch.tensor([[1], [2]]) + torch.tensor([10, 20, 30])
+    assert part.locator('figure').nth(2).locator('text').all_text_contents() == [
+        str(n) for n in sums.flatten().tolist()]
+    hatched = [part.locator('figure').nth(i).locator('rect.again').count() for i in range(3)]
+    assert hatched == [4, 3, 0]
+    page.get_by_role('button', name='a, axis -1: more').click()
+    assert board(page)[0] == ['', '', '2', '✗'] and board(page)[2] == (
+        'RuntimeError: The size of tensor a (2) must match the size of tensor b (3) '
+        'at non-singleton dimension 1')
+    page.get_by_role('button', name='b, axis -1: less').focus()
+    for _ in range(4): page.keyboard.press('Enter')   # 3, 2, 1, no axis, and no further
+    assert page.get_by_role('textbox', name='b.shape').input_value() == '()'
+    page.get_by_role('button', name='b, axis -3: more').click()
+    assert page.get_by_role('textbox', name='b.shape').input_value() == '(1, 1, 1)'
+    field = page.get_by_role('textbox', name='a.shape')
+    field.fill('two')
+    field.press('Enter')
+    assert field.get_attribute('aria-invalid') == 'true' and 'Write up to 4' in part.inner_text()
+    page.get_by_role('button', name='Copy link').click()
+    assert page.url.endswith('#broadcast=2.2_1.1.1')
+    page.reload()
+    assert board(page)[2] == 'torch.Size([1, 2, 2])'
+
+
+def test_broadcast_challenges_by_touch_on_a_phone_in_the_dark_and_axe(reader):
+    page = reader('broadcasting.html', viewport=PHONE, has_touch=True, color_scheme='dark')
+    part = page.locator('[data-explorable=broadcast] .box')
+    page.get_by_role('button', name='(2, 3) + (2,)').tap()
+    page.get_by_role('button', name='b, axis -1: more').tap()
+    assert board(page)[2] == 'torch.Size([2, 3])'
+    for n, honest in enumerate((True, True, False), 1):
+        page.get_by_role('button', name='Challenge me' if n == 1 else 'Another one').tap()
+        assert not part.locator('.verdict').is_visible() and '✗' not in board(page)[0]
+        a, b = (literal_eval(page.get_by_role('textbox', name=f'{x}.shape').input_value())
+                for x in 'ab')
+        try: wanted = str(tuple(torch.broadcast_shapes(a, b)))
+        except RuntimeError: wanted = None
+        if not honest: wanted = '(9, 9)'
+        if wanted: page.get_by_role('textbox', name='What comes out?').fill(wanted)
+        page.get_by_role('button', name='Answer' if wanted else 'It is refused').tap()
+        assert f'Score: {min(n, 2)} of {n}' in part.inner_text()
+        assert part.locator('.verdict').is_visible()
+    page.evaluate(AXE)
+    found = page.evaluate('axe.run(document.querySelector("[data-explorable]"))')['violations']
+    assert [f'{v["id"]}: {node["html"][:80]}' for v in found for node in v['nodes']] == []
+    assert page.evaluate('document.documentElement.scrollWidth') <= 390
+    small = part.locator('button:visible, input:visible').evaluate_all(
+        'all => all.filter(b => Math.min(b.offsetWidth, b.offsetHeight) < 44).length')
+    assert small == 0
+
+
 # Where no script runs, and what it weighs
 
 def test_without_scripts_and_on_paper_there_is_a_picture(browser, site):
@@ -434,9 +568,10 @@ def test_paper_shows_the_picture(fresh):
     assert shown and hidden
 
 
-def test_weight():
+@pytest.mark.parametrize('name', NOTEBOOKS)
+def test_weight(name):
     "An element with its picture, its data and all of its code"
-    html = element('index.ipynb', 'draw')
+    html = element(NOTEBOOKS[name], name)
     assert len(gzip.compress(html.encode())) <= 60*KB
 
 
@@ -464,7 +599,7 @@ def test_many_on_a_page_disturb_nobody(fresh):
 
 
 def test_every_module_is_one_module_inline():
-    for name in ('draw', 'pixels'):
+    for name in NOTEBOOKS:
         code = module_code(name)
         assert not re.search(r'^import ', code, re.M) and code.count('export default') == 1
         names = re.findall(r'^(?:export )?(?:async )?(?:const|function|class) (\w+)', code, re.M)

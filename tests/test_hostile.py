@@ -60,7 +60,7 @@ GOOD = {
     'rmse_distance': lambda: dict(a=digits(), b=digits()[0]),
     'mnist_distance': lambda: dict(a=digits(), b=digits()[0]),
     'broadcast_steps': lambda: dict(shape_a=(2, 1), shape_b=(3,)),
-    'show_broadcast': lambda: dict(shape_a=(2, 1), shape_b=(3,)),
+    'broadcast_explorer': lambda: dict(pairs=[((2, 1), (3,))]),
     'is_3': lambda: dict(images=digits(), mean3=digits()[0], mean7=digits()[2]**2),
     'accuracy': lambda: dict(preds=labels(), targets=labels()),
     'class_distances': lambda: dict(images=digits(), means=digits()[:2]),
