@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from test_site import AXE, PHONE, serious
+from test_site import AXE, PHONE, coloured, serious
 
 ROOT = Path(__file__).parents[1]
 PAGE, CARDS = 'pixels.html', 5   # a chapter with at least so many guesses
@@ -121,7 +121,7 @@ def test_cards_are_accessible_fit_a_phone_and_are_open_on_paper(reader):
     page = reader(PAGE, viewport=PHONE, reduced_motion='reduce')
     page.evaluate(AXE)
     for scheme in ('light', 'dark'):
-        page.emulate_media(color_scheme=scheme)
+        coloured(page, scheme)
         assert serious(page) == [], scheme
     for card in page.locator('.guess').all():
         box = card.locator('.asks').bounding_box()

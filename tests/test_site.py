@@ -118,18 +118,26 @@ def settle(page):
         done => requestAnimationFrame(() => requestAnimationFrame(done))))''')
 
 
+def coloured(page, scheme: str):
+    "Show the page in light or dark, and wait for the explorables, which follow a little later"
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function("""dark => [...document.querySelectorAll('[data-explorable]')].every(
+        e => e.shadowRoot?.querySelector('.box').classList.contains('dark') === dark)""",
+                           arg=scheme == 'dark')
+
+
 def test_axe_is_clean_in_light_and_dark(reader, site):
     page = reader(reduced_motion='reduce')
     page.add_init_script(AXE)
     wrong = []
     for name in names():
-        page.emulate_media(color_scheme='light')
+        coloured(page, 'light')
         page.set_viewport_size(WIDE)
         page.goto(site + name)
         page.evaluate('document.querySelectorAll("details").forEach(d => d.open = true)')
         page.evaluate(THIN)
         wrong += [f'{name}, light: {w}' for w in serious(page)]
-        page.emulate_media(color_scheme='dark')   # and what depends on colours or on the width
+        coloured(page, 'dark')   # and what depends on colours or on the width
         page.set_viewport_size(PHONE)
         settle(page)
         wrong += [f'{name}, dark: {w}' for w in serious(page, NARROW)]
