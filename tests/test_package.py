@@ -126,6 +126,16 @@ def test_metadata_says_what_the_settings_say(metadata):
     assert course < dev and {'nbdev', 'pytest', 'build', 'twine'} <= dev
 
 
+def test_learners_may_choose_the_torch_without_a_graphics_card(tmp_path):
+    "As README says: pip gets the flags, and learners install the extra `course` alone"
+    flags = '--extra-index-url https://example.org/cpu'
+    said = subprocess.run(['make', '-n', f'VENV={tmp_path}', f'PIP_FLAGS={flags}', 'lab'],
+                          cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line.split('install ')[1] for line in said.splitlines() if 'pip install' in line] == [
+        f"{flags} -e '.[course]'"]
+    assert 'make lab PIP_FLAGS="--extra-index-url' in (ROOT/'README.md').read_text('utf-8')
+
+
 def test_workflows_test_the_versions_that_the_package_claims(metadata):
     workflow = yaml.safe_load((ROOT/'.github/workflows/test.yaml').read_text(encoding='utf-8'))
     tested = workflow['jobs']['test']['strategy']['matrix']['python']
