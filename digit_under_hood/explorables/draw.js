@@ -183,13 +183,13 @@ async function render({model, el}) {
     strange.textContent = odd ? `This looks like nothing I was shown: ${known.distance.toFixed(2)} from the nearest typical digit. ${data.inside} % of unseen 3s and 7s are within ${data.limit.toFixed(2)}.` : ''
     rungs.forEach(({digit, bar, told, row}, i) => {
       const score = found[i], p = i ? 1/(1 + Math.exp(-score)) : clamp(.5 + score/.1, 0, 1)
-      const verdict = score > 0 ? 3 : 7, sure = Math.max(p, 1 - p)*100
+      const verdict = score > 0 ? 3 : 7
       row.classList.toggle('odd', odd)
       digit.textContent = blank ? '–' : odd ? '?' : verdict
       digit.className = `digit ${score > 0 ? 'above' : 'below'}`
       bar.className = score > 0 ? 'above' : 'below'
       bar.style.cssText = blank ? 'width: 0' : `left: ${Math.min(p, .5)*100}%; width: ${Math.abs(p - .5)*100}%`
-      told.textContent = blank ? 'waits for ink' : i ? `score ${score.toFixed(1)}: ${odd ? 'would say' : 'sure of'} ${verdict} to ${sure > 99.9 ? 'over 99.9' : sure.toFixed(sure < 99 ? 0 : 1)} %`
+      told.textContent = blank ? 'waits for ink' : i ? `${odd ? `would say ${verdict}: ` : ''}score ${score.toFixed(1)}, after the sigmoid ${p.toFixed(3)}`
         : `${apart[0].toFixed(3)} from the ideal 3, ${apart[1].toFixed(3)} from the 7`
     })
     if (!why.hidden) explain(image)
