@@ -71,7 +71,7 @@ def home(browser, site):
 
 
 @pytest.fixture
-def fresh(home):
+def anew(home):
     "The same, as it was when it was opened"
     home.reload()
     pad(home).wait_for()
@@ -232,114 +232,114 @@ def test_what_looks_like_nothing_it_was_shown(home, sent, valid):
 
 # In the hand
 
-def test_within_five_seconds_a_visitor_draws_with_the_mouse(fresh):
-    box = pad(fresh).bounding_box()
-    assert box['y'] + box['height'] < 900 and answers(fresh) == ['3', '3', '3']
-    fresh.mouse.move(*at(fresh, *SEVEN[0]))
-    fresh.mouse.down()
-    for corner in SEVEN[1:]: fresh.mouse.move(*at(fresh, *corner), steps=12)
-    fresh.mouse.up()
-    assert answers(fresh) == ['7', '7', '7']
-    fresh.get_by_role('status').filter(has_text='Network: 7.').wait_for(state='attached')
-    fresh.get_by_role('button', name='Undo').click()
-    assert answers(fresh) == ['3', '3', '3']   # the digit that it began with
-    fresh.get_by_role('button', name='Clear').click()
-    assert answers(fresh) == ['–']*3
-    fresh.get_by_role('button', name='Start from a real 7').first.click()
-    assert answers(fresh) == ['7']*3
+def test_within_five_seconds_a_visitor_draws_with_the_mouse(anew):
+    box = pad(anew).bounding_box()
+    assert box['y'] + box['height'] < 900 and answers(anew) == ['3', '3', '3']
+    anew.mouse.move(*at(anew, *SEVEN[0]))
+    anew.mouse.down()
+    for corner in SEVEN[1:]: anew.mouse.move(*at(anew, *corner), steps=12)
+    anew.mouse.up()
+    assert answers(anew) == ['7', '7', '7']
+    anew.get_by_role('status').filter(has_text='Network: 7.').wait_for(state='attached')
+    anew.get_by_role('button', name='Undo').click()
+    assert answers(anew) == ['3', '3', '3']   # the digit that it began with
+    anew.get_by_role('button', name='Clear').click()
+    assert answers(anew) == ['–']*3
+    anew.get_by_role('button', name='Start from a real 7').first.click()
+    assert answers(anew) == ['7']*3
 
 
-def test_the_keyboard_does_all_of_it(fresh):
-    pad(fresh).focus()
-    fresh.keyboard.press('Delete')
+def test_the_keyboard_does_all_of_it(anew):
+    pad(anew).focus()
+    anew.keyboard.press('Delete')
     for key in ['Shift+ArrowLeft']*2 + ['Shift+ArrowUp']*2 + [' '] + ['Shift+ArrowRight']*4 + [' ']:
-        fresh.keyboard.press(key)
-    assert '–' not in answers(fresh)
-    fresh.keyboard.press(' ')
-    for key in ['Shift+ArrowDown', 'ArrowLeft', 'ArrowLeft']*4: fresh.keyboard.press(key)
-    fresh.keyboard.press(' ')
-    assert answers(fresh) == ['7']*3
-    fresh.keyboard.press('Backspace')
-    fresh.keyboard.press('Backspace')
-    assert answers(fresh) == ['–']*3
-    fresh.get_by_role('status').filter(has_text='Blank.').wait_for(state='attached')
+        anew.keyboard.press(key)
+    assert '–' not in answers(anew)
+    anew.keyboard.press(' ')
+    for key in ['Shift+ArrowDown', 'ArrowLeft', 'ArrowLeft']*4: anew.keyboard.press(key)
+    anew.keyboard.press(' ')
+    assert answers(anew) == ['7']*3
+    anew.keyboard.press('Backspace')
+    anew.keyboard.press('Backspace')
+    assert answers(anew) == ['–']*3
+    anew.get_by_role('status').filter(has_text='Blank.').wait_for(state='attached')
 
 
-def test_a_finger_draws_and_the_page_does_not_scroll(fresh):
-    fresh.get_by_role('button', name='Clear').click()
-    session, before = fresh.context.new_cdp_session(fresh), fresh.evaluate('scrollY')
+def test_a_finger_draws_and_the_page_does_not_scroll(anew):
+    anew.get_by_role('button', name='Clear').click()
+    session, before = anew.context.new_cdp_session(anew), anew.evaluate('scrollY')
 
     def touch(kind, *place):
-        points = [dict(zip('xy', at(fresh, *place)))] if place else []
+        points = [dict(zip('xy', at(anew, *place)))] if place else []
         session.send('Input.dispatchTouchEvent', {'type': kind, 'touchPoints': points})
 
     touch('touchStart', *SEVEN[0])
     for (a, b), (c, d) in zip(SEVEN, SEVEN[1:]):
         for i in range(1, 9): touch('touchMove', a + (c - a)*i/8, b + (d - b)*i/8)
     touch('touchEnd')
-    assert answers(fresh) == ['7']*3 and fresh.evaluate('scrollY') == before
+    assert answers(anew) == ['7']*3 and anew.evaluate('scrollY') == before
 
 
-def test_it_says_why_and_when_it_has_no_idea(fresh):
-    fresh.get_by_role('button', name='Why?').click()
-    lit = fresh.locator('.lit figcaption').all_inner_texts()
+def test_it_says_why_and_when_it_has_no_idea(anew):
+    anew.get_by_role('button', name='Why?').click()
+    lit = anew.locator('.lit figcaption').all_inner_texts()
     assert len(lit) == 6 and re.fullmatch(r'unit \d+: [+−]\d+\.\d', lit[0])
-    coloured = fresh.locator('.maps canvas').evaluate_all('''all => all.map(c => c.getContext('2d')
+    coloured = anew.locator('.maps canvas').evaluate_all('''all => all.map(c => c.getContext('2d')
         .getImageData(0, 0, 28, 28).data.filter((v, i) => i % 4 === 3 && v > 40).length)''')
     assert len(coloured) == 3 and min(coloured) > 15
-    fresh.get_by_role('button', name='Clear').click()
+    anew.get_by_role('button', name='Clear').click()
     for start, end in [((60, 60), (60, 220)), ((220, 60), (220, 220)), ((60, 140), (220, 140))]:
-        fresh.mouse.move(*at(fresh, *start))   # an H
-        fresh.mouse.down()
-        fresh.mouse.move(*at(fresh, *end), steps=5)
-        fresh.mouse.up()
-    assert answers(fresh) == ['?']*3
-    assert fresh.get_by_text('This looks like nothing I was shown').first.is_visible()
+        anew.mouse.move(*at(anew, *start))   # an H
+        anew.mouse.down()
+        anew.mouse.move(*at(anew, *end), steps=5)
+        anew.mouse.up()
+    assert answers(anew) == ['?']*3
+    assert anew.get_by_text('This looks like nothing I was shown').first.is_visible()
 
 
-def test_broken_models_fail(fresh):
-    fresh.get_by_role('button', name='Break it').click()
+def test_broken_models_fail(anew):
+    anew.get_by_role('button', name='Break it').click()
 
     def counts():
-        told = fresh.locator('.kept .count').all_inner_texts()
+        told = anew.locator('.kept .count').all_inner_texts()
         return [int(text.split()[0]) for text in told]
 
     whole = counts()
     assert min(whole) > 190
-    fresh.get_by_role('slider', name='Noise on the weights').fill('3')
+    anew.get_by_role('slider', name='Noise on the weights').fill('3')
     assert sum(counts()) < sum(whole) - 10
-    fresh.get_by_role('button', name='Repair').click()
+    anew.get_by_role('button', name='Repair').click()
     assert counts() == whole
-    fresh.get_by_role('slider', name='Hidden units removed').fill('30')
+    anew.get_by_role('slider', name='Hidden units removed').fill('30')
     assert counts()[0] == whole[0] and counts()[1] < 120
-    fresh.get_by_role('button', name='Repair').click()
-    fresh.get_by_role('checkbox', name='All biases set to zero').check()
+    anew.get_by_role('button', name='Repair').click()
+    anew.get_by_role('checkbox', name='All biases set to zero').check()
     assert counts() != whole or min(counts()) > 150
 
 
-def test_a_link_brings_the_drawing_back(fresh, site):
-    fresh.get_by_role('button', name='Clear').click()
-    fresh.mouse.move(*at(fresh, 60, 60))
-    fresh.mouse.down()
-    fresh.mouse.move(*at(fresh, 200, 200), steps=3)
-    fresh.mouse.up()
-    fresh.get_by_role('button', name='Copy link').click()
-    assert '#draw=.' in fresh.url
-    link, before = fresh.url, answers(fresh) + fresh.locator('.rung .dim').all_inner_texts()
-    fresh.reload()
-    pad(fresh).wait_for()
-    assert answers(fresh) + fresh.locator('.rung .dim').all_inner_texts() == before
-    fresh.get_by_role('button', name='Copy link').click()
-    assert fresh.url == link
+def test_a_link_brings_the_drawing_back(anew, site):
+    anew.get_by_role('button', name='Clear').click()
+    anew.mouse.move(*at(anew, 60, 60))
+    anew.mouse.down()
+    anew.mouse.move(*at(anew, 200, 200), steps=3)
+    anew.mouse.up()
+    anew.get_by_role('button', name='Copy link').click()
+    assert '#draw=.' in anew.url
+    link, before = anew.url, answers(anew) + anew.locator('.rung .dim').all_inner_texts()
+    anew.reload()
+    pad(anew).wait_for()
+    assert answers(anew) + anew.locator('.rung .dim').all_inner_texts() == before
+    anew.get_by_role('button', name='Copy link').click()
+    assert anew.url == link
     for bad in ['b9999', '.zz', '<b>', '.00', 'b0.0']:
-        assert fresh.evaluate('''async bad => (await import('./assets/explorables/draw.js'))
+        assert anew.evaluate('''async bad => (await import('./assets/explorables/draw.js'))
             .fromText(bad, 200)''', bad) is None
-    fresh.goto(f'{site}index.html')
+    anew.goto(f'{site}index.html')
 
 
-def test_a_stroke_is_quick(fresh):
+def test_a_stroke_is_quick(anew):
     "The work of one answer, in the median, is far below a frame of 16 ms"
-    times = fresh.evaluate('''async () => {
+    times = anew.evaluate('''async () => {
         const {unpack} = await import('./assets/explorables/shared.js')
         const models = await import('./assets/explorables/models.js')
         const text = document.querySelector('[data-explorable=draw] script').textContent
@@ -356,19 +356,19 @@ def test_a_stroke_is_quick(fresh):
     assert times[15] < 16
 
 
-def test_axe_finds_nothing_on_a_phone_in_the_dark(fresh):
-    fresh.set_viewport_size(PHONE)
-    fresh.emulate_media(color_scheme='dark', reduced_motion='reduce')
-    for name in 'Why?', 'Break it': fresh.get_by_role('button', name=name).click()
-    fresh.evaluate(AXE)
-    found = fresh.evaluate('axe.run(document.querySelector("[data-explorable]"))')['violations']
+def test_axe_finds_nothing_on_a_phone_in_the_dark(anew):
+    anew.set_viewport_size(PHONE)
+    anew.emulate_media(color_scheme='dark', reduced_motion='reduce')
+    for name in 'Why?', 'Break it': anew.get_by_role('button', name=name).click()
+    anew.evaluate(AXE)
+    found = anew.evaluate('axe.run(document.querySelector("[data-explorable]"))')['violations']
     assert [f'{v["id"]}: {node["html"][:80]}' for v in found for node in v['nodes']] == []
-    assert fresh.evaluate('document.documentElement.scrollWidth') <= 390
-    small = fresh.locator('button:visible').evaluate_all('''all => all.filter(b => b.closest('.box')
+    assert anew.evaluate('document.documentElement.scrollWidth') <= 390
+    small = anew.locator('button:visible').evaluate_all('''all => all.filter(b => b.closest('.box')
         && Math.min(b.offsetWidth, b.offsetHeight) < 44).length''')
     assert small == 0
-    fresh.set_viewport_size({'width': 1280, 'height': 900})
-    fresh.emulate_media(color_scheme='light', reduced_motion='no-preference')
+    anew.set_viewport_size({'width': 1280, 'height': 900})
+    anew.emulate_media(color_scheme='light', reduced_motion='no-preference')
 
 
 # The lens over pixels, in chapter 01
@@ -560,11 +560,11 @@ def test_without_scripts_and_on_paper_there_is_a_picture(browser, site):
     context.close()
 
 
-def test_paper_shows_the_picture(fresh):
-    fresh.emulate_media(media='print')
-    shown = fresh.get_by_role('img', name='With scripts this is a pad to draw on').is_visible()
-    hidden = not pad(fresh).is_visible()
-    fresh.emulate_media(media='screen')
+def test_paper_shows_the_picture(anew):
+    anew.emulate_media(media='print')
+    shown = anew.get_by_role('img', name='With scripts this is a pad to draw on').is_visible()
+    hidden = not pad(anew).is_visible()
+    anew.emulate_media(media='screen')
     assert shown and hidden
 
 
@@ -575,12 +575,12 @@ def test_weight(name):
     assert len(gzip.compress(html.encode())) <= 60*KB
 
 
-def test_many_on_a_page_disturb_nobody(fresh):
+def test_many_on_a_page_disturb_nobody(anew):
     "The inline form, five times over, as if its cell were run again and again"
     html = element('index.ipynb', 'draw')
-    before = set(fresh.evaluate('Object.getOwnPropertyNames(window)'))
+    before = set(anew.evaluate('Object.getOwnPropertyNames(window)'))
     for _ in range(5):
-        fresh.evaluate("""html => {
+        anew.evaluate("""html => {
             document.querySelector('#again')?.remove()
             const place = document.body.appendChild(document.createElement('div'))
             place.id = 'again'
@@ -592,10 +592,10 @@ def test_many_on_a_page_disturb_nobody(fresh):
             }
         }""", html)
     for n in range(2):
-        again = fresh.locator('#again [data-explorable]').nth(n)
+        again = anew.locator('#again [data-explorable]').nth(n)
         again.get_by_text('over 99.9').first.wait_for()
         assert again.locator('.digit').all_inner_texts() == ['3']*3
-    assert set(fresh.evaluate('Object.getOwnPropertyNames(window)')) - before <= {'again'}
+    assert set(anew.evaluate('Object.getOwnPropertyNames(window)')) - before <= {'again'}
 
 
 def test_every_module_is_one_module_inline():

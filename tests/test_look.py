@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from test_site import settle
 
 from digit_under_hood import similarity
 from website import wrap
@@ -166,6 +167,7 @@ def test_text_stands_under_the_title(reader):
 def test_no_summary_is_stranded_on_paper(reader):
     page = reader('mnist_linear.html')
     page.emulate_media(media='print')
+    settle(page)
     folds = page.evaluate("""[...document.querySelectorAll('main .text summary')].map(s => [
         s.nextElementSibling.checkVisibility({contentVisibilityAuto: true}),
         s.nextElementSibling.clientHeight > 0, getComputedStyle(s).breakAfter])""")

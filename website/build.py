@@ -82,7 +82,8 @@ def write(site: dict, pages: list[Page], nav: list) -> None:
     out = site['out']
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(HERE/'static', out/'assets')
-    shutil.copytree(site['lib_path']/'explorables', out/'assets'/'explorables')
+    explorables = site['lib_path']/'explorables'
+    if explorables.exists(): shutil.copytree(explorables, out/'assets'/'explorables')
     (out/'notebooks').mkdir()
     env = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True,
                       lstrip_blocks=True)
