@@ -593,7 +593,7 @@ def test_many_on_a_page_disturb_nobody(anew):
         }""", html)
     for n in range(2):
         again = anew.locator('#again [data-explorable]').nth(n)
-        again.get_by_text('over 99.9').first.wait_for()
+        again.get_by_text('after the sigmoid').first.wait_for()
         assert again.locator('.digit').all_inner_texts() == ['3']*3
     assert set(anew.evaluate('Object.getOwnPropertyNames(window)')) - before <= {'again'}
 
