@@ -18,6 +18,7 @@ ASKS = re.compile(r'''
 FENCED = re.compile(r'```.*?```', re.S)
 FOLDED = {'hide', 'echo', 'code-fold', 'export'}   # an author's word on what is in the way
 DRAWN = 'How this is drawn'
+QUIET = {'imports', 'set-up', 'imports and set-up'}   # rows that join where they meet
 ENDS = ('## What we know now', '## Your turn', '## Questions')
 
 
@@ -32,6 +33,15 @@ def is_check(node: ast.stmt) -> bool:
     return isinstance(node, ast.Assert) or (call.startswith('test_') and call != 'test_fail')
 
 
+def counted(checks: int) -> str: return f'{checks} check{"s"*(checks > 1)}'
+
+
+def together(*names: str | None) -> str | None:
+    "The name of one row in place of two side by side, in small letters; None if they stay apart"
+    if not set(names) <= QUIET: return None
+    return names[0] if len(set(names)) == 1 else 'imports and set-up'
+
+
 def plumbing(code: str) -> str | None:
     "The name under which a cell that prepares, checks or draws is folded; None if it teaches"
     try: body = parsed(code).body
@@ -41,7 +51,7 @@ def plumbing(code: str) -> str | None:
     if all(isinstance(node, ast.Import | ast.ImportFrom) for node in body): return 'Imports'
     checks = sum(map(is_check, body))
     if checks > len(body)/2 and all(is_check(n) or isinstance(n, ast.Assign) for n in body):
-        return f'{checks} check{"s"*(checks > 1)}'
+        return counted(checks)
     if all(PREPARES.match(ast.unparse(node)) for node in body): return 'Set-up'
     if 5 <= sum(bool(DRAWS.search(line)) for line in lines) > len(lines)/2:
         return DRAWN
@@ -54,7 +64,7 @@ def summary(options: dict, code: str) -> str | None:
     nodes = list(ast.walk(parsed(code))) if options.keys() & FOLDED else []
     if 'hide' in options:
         checks = sum(map(is_check, nodes))
-        return f'{checks} check{"s"*(checks > 1)}' if checks else 'set-up'
+        return counted(checks) if checks else 'set-up'
     if options.get('echo') is False: return DRAWN.lower()
     if not options.get('code-fold') and 'export' not in options: return None
     names = [node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)]

@@ -14,11 +14,10 @@ from pathlib import Path
 import nbformat
 from directives import split
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from roles import answers, summary
+from roles import answers, summary, together
 
 ROOT = Path(__file__).parents[1]
 COURSE = ROOT/'course'
-QUIET = {'imports', 'set-up', 'imports and set-up'}
 START = '''<details><summary>Start here: Shift+Enter runs a cell and goes to the next</summary>
 
 Run them all, in order. A grey line that begins with `#` is a collapsed cell, with imports, checks
@@ -46,8 +45,8 @@ def edition(book, reset: str = '', setup: str = ''):
             said, cell.execution_count = summary(options, code), None
             if said: cell.metadata = {'jupyter': {'source_hidden': True}}
             cell.source = f'# {said[0].lower()}{said[1:]}\n{code}' if said else code
-            if {said, before} <= QUIET:   # authors keep them apart, for the library and its pages
-                before = said if said == before else 'imports and set-up'
+            if row := together(before, said):   # authors keep them apart, for library and pages
+                before = row
                 _, _, above = cells[-1].source.partition('\n')
                 cells[-1].source = f'# {before}\n{above}\n{code}'
                 continue

@@ -4,10 +4,9 @@ from typing import NamedTuple
 
 from directives import split
 from execnb.nbio import NbCell, mk_cell
-from roles import ASKS, FENCED, answers, plumbing
+from roles import ASKS, FENCED, answers, counted, plumbing, together
 
 ASKED = {'code-fold', 'echo', 'include'}   # directives by which an author says how code is shown
-QUIET = {'Imports', 'Set-up', 'Imports and set-up'}
 CHECKS = re.compile(r'\d+ checks?')
 ASK = 'Show what comes out'
 
@@ -37,17 +36,16 @@ def tidy(cells: list[NbCell]) -> list[NbCell]:
     def flush():
         if not checks: return
         n = sum(int(row(cell).split()[0]) for cell in checks)
-        kept.append(joined(checks, f'{n} check{"s"*(n > 1)} passed'))
+        kept.append(joined(checks, f'{counted(n)} passed'))
         checks.clear()
 
     for cell in cells:
         before = kept[-1] if kept else cell
         if cell.cell_type == 'markdown' and re.search('^## ', cell.source, re.M): flush()
         if CHECKS.match(row(cell)) and not cell.get('outputs'): checks.append(cell)
-        elif cell is not before and {row(before), row(cell)} <= QUIET and (
-                before.get('card') == cell.get('card')):
-            name = row(cell) if row(before) == row(cell) else 'Imports and set-up'
-            kept[-1] = joined([before, cell], name, card=cell.get('card'))
+        elif cell is not before and before.get('card') == cell.get('card') and (
+                name := together(row(before).lower(), row(cell).lower())):
+            kept[-1] = joined([before, cell], name.capitalize(), card=cell.get('card'))
         else: kept.append(cell)
     flush()
     return kept
