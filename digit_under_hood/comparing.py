@@ -10,7 +10,7 @@ from math import sqrt
 
 import torch
 
-from .similarity import check
+from .testing import check
 
 # %% ../nbs/05d_break_it.ipynb #4ef582ec
 def accuracy_difference(

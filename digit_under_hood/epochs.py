@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import torch
 
 from .mnist_linear import batch_accuracy, init_params, linear1, mnist_loss
-from .similarity import check
+from .testing import check
 
 # %% ../nbs/05c_epochs.ipynb #91763898
 def calc_grad(

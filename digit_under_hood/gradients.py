@@ -14,7 +14,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from .mnist_linear import linear1, sigmoid
-from .similarity import check
+from .testing import check
 
 # %% ../nbs/05b_gradients.ipynb #227168f6
 def grad_by_hand(

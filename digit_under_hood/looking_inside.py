@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .mlp import layer_outputs
-from .similarity import check
+from .testing import check
 
 # %% ../nbs/07b_looking_inside.ipynb #c6dfe424
 def dead_units(

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from .callbacks import mode
-from .similarity import check
+from .testing import check
 
 # %% ../nbs/07a_mlp.ipynb #27120a84
 def simple_net(

@@ -10,7 +10,7 @@ import torch
 
 from .validation import accuracy
 from .data import load_digits
-from .similarity import check
+from .testing import check
 
 # %% ../nbs/05a_mnist_linear.ipynb #a4656312
 def threes_and_sevens(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from .similarity import check
+from .testing import check
 
 # %% ../nbs/04a_quadratic_sgd.ipynb #df6e925b
 def f(

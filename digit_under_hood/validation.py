@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .broadcasting import mnist_distance
-from .similarity import check
+from .testing import check
 
 # %% ../nbs/03b_validation.ipynb #a3b7e12a
 def is_3(

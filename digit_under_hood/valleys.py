@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from .similarity import check
+from .testing import check
 
 # %% ../nbs/04b_valleys.ipynb #2bf656ec
 def curvatures(
