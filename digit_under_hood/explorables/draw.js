@@ -177,7 +177,7 @@ async function render({model, el}) {
     const found = scores(models, image), apart = distances(models, image)
     seen.textContent = blank ? 'Blank paper: 784 zeros.' : 'Shrunk into 20 x 20, its balance point in the middle.'
     near.parentNode.hidden = blank
-    paint(near, data.typical.slice(known.which*196, known.which*196 + 196).reduce((a, v) => [...a, v/15], []), colours.ink)
+    paint(near, Float32Array.from(data.typical.subarray(known.which*196, known.which*196 + 196), v => v/15), colours.ink)
     nearness.textContent = `The nearest of ${data.typical.length/196} typical digits: ${known.distance.toFixed(2)} away.`
     strange.hidden = !odd
     strange.textContent = odd ? `This looks like nothing I was shown: ${known.distance.toFixed(2)} from the nearest typical digit. ${data.inside} % of unseen 3s and 7s are within ${data.limit.toFixed(2)}.` : ''
@@ -240,11 +240,12 @@ async function render({model, el}) {
     for (const each of e.getCoalescedEvents?.() ?? [e]) extend(...place(each))
     extend(...place(e))
   }
-  pad.onpointerup = pad.onpointercancel = () => { active = null }
+  pad.onpointerup = pad.onpointercancel = lift
 
   // Keyboard
 
   function lift() {
+    if (active) drawn()   // in one go, as a link brings it back
     active = null
     cross.classList.remove('down')
   }
