@@ -15,6 +15,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from test_site import AXE, PHONE, settle
 from torch import nn
 
 from digit_under_hood.data import load_digits
@@ -26,9 +27,7 @@ EXPLORABLES = ROOT/'digit_under_hood'/'explorables'
 KB = 1000
 NOTEBOOKS = {'draw': 'index.ipynb', 'pixels': '01_pixels.ipynb',
              'broadcast': '03a_broadcasting.ipynb'}
-PHONE = {'width': 390, 'height': 844}
 SEVEN = [(60, 60), (220, 60), (160, 150), (130, 230)]   # corners of a 7 on a pad of 280
-AXE = (ROOT/'tests'/'vendor'/'axe.min.js').read_text(encoding='utf-8')
 
 
 def element(notebook: str, name: str) -> str:
@@ -83,7 +82,7 @@ def pad(page): return page.get_by_role('application', name='Drawing pad')
 
 def answers(page) -> list[str]:
     "What the three models say: 3, 7, ? or nothing"
-    page.evaluate('new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))')
+    settle(page)
     return [text.strip() for text in page.locator('.digit').all_inner_texts()]
 
 

@@ -14,7 +14,8 @@ AT_ONCE = 2     # kernels
 @pytest.fixture(scope='module')
 def fresh(request) -> Iterator[dict[str, Future]]:
     "The notebooks that are asked for, being run, a few at a time, in threads of their own"
-    items = (item for item in request.session.items if 'fresh' in getattr(item, 'fixturenames', ()))
+    items = (item for item in request.session.items if item.path == request.path
+             and 'fresh' in getattr(item, 'fixturenames', ()))
     wanted = [item.callspec.params['name'] for item in items]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         runs = {name: pool.submit(rerun, name) for name in wanted}
