@@ -103,3 +103,10 @@ def reader(browser, site) -> Iterator[Callable[..., Any]]:
     for context in contexts: context.close()
     assert refused == []
     assert errors == []
+
+
+@pytest.fixture(scope='module')
+def desk(browser, site) -> Iterator:
+    "A page in which modules of the site can be imported and their functions called"
+    from playing import opened
+    with opened(browser, site, '404.html') as page: yield page

@@ -1,0 +1,74 @@
+"What the tests of the explorables share: what the notebooks have stored of each, and its rules."
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import nbformat
+from test_site import AXE, PHONE
+
+from digit_under_hood.explorable import unpack
+
+ROOT = Path(__file__).parents[1]
+MODULES = ROOT/'digit_under_hood'/'explorables'
+DARK_PHONE = {'viewport': PHONE, 'has_touch': True, 'color_scheme': 'dark',
+              'reduced_motion': 'reduce'}
+
+
+@cache
+def stored() -> list[tuple[str, str, str]]:
+    "Each explorable that a notebook holds: its name, the notebook, the HTML"
+    found = []
+    for path in sorted((ROOT/'nbs').glob('*.ipynb')):
+        outputs = [out for cell in nbformat.read(path, 4).cells for out in cell.get('outputs', [])]
+        htmls = [out.data.get('text/html', '') for out in outputs if 'data' in out]
+        found += [(name[1], path.name, html) for html in htmls
+                  if (name := re.search(r'<div data-explorable="(\w+)"', html))]
+    return found
+
+
+def element(name: str, notebook: str = '') -> str:
+    "The HTML that `notebook`, or the first that has it, has stored of explorable `name`"
+    return next(html for n, path, html in stored() if n == name and notebook in (path, ''))
+
+
+def sent(name: str, notebook: str = '') -> dict:
+    "What that explorable computes with"
+    html = element(name, notebook)
+    return unpack(json.loads(re.search(r'application/json">(.*?)</script>', html, re.S)[1]))
+
+
+def page_of(notebook: str) -> str:
+    "The page that is made from a notebook: `03a_broadcasting.ipynb` becomes `broadcasting.html`"
+    return re.sub(r'^\d\d[a-z]?_', '', notebook).replace('.ipynb', '.html')
+
+
+@contextmanager
+def opened(browser, site, path: str, **options) -> Iterator:
+    "A page for many tests; it reaches nothing but the site, and raises no error"
+    context = browser.new_context(**{'viewport': {'width': 1280, 'height': 900}, **options})
+    context.set_default_timeout(10_000)
+    context.route('**/*', lambda route: route.continue_() if route.request.url.startswith(site)
+                  else route.abort())
+    page, errors = context.new_page(), []
+    page.on('pageerror', lambda error: errors.append(str(error)))
+    page.goto(site + path)
+    yield page
+    context.close()
+    assert not errors
+
+
+def for_everyone(page, name: str) -> None:
+    "axe finds nothing in explorable `name`, the page is no wider than it is, fingers find all"
+    page.evaluate(AXE)
+    found = page.evaluate(f'axe.run(document.querySelector("[data-explorable={name}]"))')
+    assert [f'{v["id"]}: {node["html"][:80]}' for v in found['violations']
+            for node in v['nodes']] == []
+    assert page.evaluate('document.documentElement.scrollWidth <= innerWidth')
+    small = page.locator(f'[data-explorable={name}]').locator(
+        'button:visible, input:visible, select:visible').evaluate_all('''all => all.filter(b =>
+            ![b, b.closest('label') ?? b].map(e => e.getBoundingClientRect())
+                .some(r => Math.min(r.width, r.height) >= 44)).map(b => b.outerHTML)''')
+    assert small == []
