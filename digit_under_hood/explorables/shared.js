@@ -53,6 +53,22 @@ export function slider(label, props, oninput) {
   return h('label', {className: 'slider'}, h('span', {}, label), shown, input)
 }
 
+// A slider over powers of ten from `low` to `high`; `tell` gives a value in words, `put` on it sets one
+export function logSlider(label, {low, high, value, step = .05, tell = String}, oninput) {
+  const made = slider(label, {min: Math.log10(low), max: Math.log10(high), step, value: Math.log10(value), 'aria-valuetext': tell(value)}, exponent => {
+    const v = +(10**exponent).toPrecision(3)
+    show(v)
+    oninput(v)
+  })
+  const input = made.querySelector('input')
+  const show = v => {
+    input.setAttribute('aria-valuetext', tell(v))
+    made.querySelector('.value').textContent = tell(v)
+  }
+  made.put = v => { input.value = Math.log10(v); show(v) }
+  return made
+}
+
 // A canvas of `width` x `height` cells, that the style enlarges
 export const picture = (label, width = 28, height = 28, props = {}) =>
   h('canvas', {width, height, className: 'cells', role: 'img', ariaLabel: label, ...props})
