@@ -1,4 +1,6 @@
 "The plot that explorables share: its ticks, what it does with odd numbers, dots that are dragged."
+from itertools import pairwise
+
 import pytest
 from playing import DARK_PHONE, for_everyone, opened
 
@@ -12,9 +14,10 @@ SCENE = """async () => {
     const p = window.p = plot({label: 'A scene', height: 300, xs: [0, 10], ys: [1e-3, 1e3],
                                logY: true, xLabel: 'step', yLabel: 'loss'})
     frame(el, {label: 'Scene', css: PLOT_CSS}, [p.el], () => {})
-    p.line('line', [[0, 1], [2, 10], [3, NaN], [4, 0], [5, 1e-9], [6, 1e300], [8, 1], [9, Infinity], [9.5, 1]])
-    p.dots('dots', [[1, 1], [11, 1], [2, 1e9], [3, -1], [4, NaN], [9, 100]])
-    p.text('text', [5, 1], 'a word')
+    p.line('all', [[0, 1], [2, 10], [3, NaN], [4, 0], [5, 1e-9], [6, 1e300], [8, 1],
+                    [9, Infinity], [9.5, 1]])
+    p.dots('all', [[1, 1], [11, 1], [2, 1e9], [3, -1], [4, NaN], [9, 100]])
+    p.text('all', [5, 1], 'a word')
     const points = [[2, 1], [2.2, 1], [8, .1]]
     window.moves = []
     const show = () => p.handles('knots', points, {names: ['one', 'two', 'three'], step: [.5, 1],
@@ -114,5 +117,5 @@ def test_plot_on_a_phone_in_the_dark(browser, site):
         size = 'e => parseFloat(getComputedStyle(e).fontSize)'
         assert page.locator('.plot text').first.evaluate(size) >= 12
         boxes = page.locator('.plot g text[text-anchor=middle]').evaluate_all(
-            'all => all.map(e => [e.getBoundingClientRect().left, e.getBoundingClientRect().right])')
-        assert all(a[1] < b[0] for a, b in zip(boxes, boxes[1:], strict=False))
+            'all => all.map(e => e.getBoundingClientRect()).map(r => [r.left, r.right])')
+        assert all(a[1] < b[0] for a, b in pairwise(boxes))

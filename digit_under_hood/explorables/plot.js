@@ -41,7 +41,8 @@ export function tickLabels(values, log = false) {
 }
 
 // A plot of given `height` in pixels, or with equal scales on both axes (`square`). `xs`, `ys`: where
-// the axes begin and end, also downwards. What is drawn under a `key` replaces what was there.
+// the axes begin and end, also downwards. A line, dots, ... drawn under the `key` of earlier ones
+// take their place.
 export function plot({label, height = 240, square = false, ...axes}) {
   const el = h('div', {className: 'plot'}), svg = node(el, 'svg', {role: 'img', 'aria-label': label})
   const [grid, under, over] = [node(svg, 'g'), node(svg, 'svg'), node(svg, 'svg', {overflow: 'visible'})]
@@ -68,7 +69,7 @@ export function plot({label, height = 240, square = false, ...axes}) {
     const rows = ticks(axes.ys, Math.max(2, (square ? 200 : height)/42), axes.logY), words = tickLabels(rows, axes.logY)
     room.left = 12 + Math.max(0, ...words.map(([digits, power]) => 7.2*digits.length + 5.5*power.length))
     room.top = axes.yLabel ? 30 : 8
-    room.width = width - room.left - 12
+    room.width = width - room.left - 18
     room.height = square ? room.width*Math.abs((axes.ys[1] - axes.ys[0])/(axes.xs[1] - axes.xs[0])) : height - room.top - (axes.xLabel ? 42 : 24)
     const bottom = room.top + room.height, right = room.left + room.width
     svg.setAttribute('width', width)
@@ -95,9 +96,9 @@ export function plot({label, height = 240, square = false, ...axes}) {
     items.forEach(item => item.draw())
   }
 
-  function keep(key, make, draw) {
-    const item = items.get(key) ?? {made: make(), nodes: []}
-    items.set(key, item)
+  function keep(kind, key, make, draw) {
+    const name = `${kind} ${key}`, item = items.get(name) ?? {made: make(), nodes: []}
+    items.set(name, item)
     item.draw = () => draw(item)
     if (room.width) item.draw()
     return item
@@ -105,7 +106,7 @@ export function plot({label, height = 240, square = false, ...axes}) {
 
   // A line through points [x, y]; it breaks where one is not finite and is cut at the edges. `filled`: an area
   function line(key, points, {className = '', dashed = false, filled = false} = {}) {
-    keep(key, () => node(under, 'path'), ({made}) => {
+    keep('line', key, () => node(under, 'path'), ({made}) => {
       let d = '', pen = 'M'
       for (const [px, py] of points) {
         const [x, y] = [toX(px), toY(py)], far = Math.max(1, Math.hypot(x, y)/FAR)
@@ -131,14 +132,14 @@ export function plot({label, height = 240, square = false, ...axes}) {
   // Dots at points; `hollow`: rings. A function as `radius` or `className` is asked for each
   function dots(key, points, {className = '', radius = 3.5, hollow = false} = {}) {
     const each = (value, i) => typeof value === 'function' ? value(i) : value
-    keep(key, () => node(over, 'g'), item => several(item, points, () => node(item.made, 'circle'), (e, x, y, i) => {
+    keep('dots', key, () => node(over, 'g'), item => several(item, points, () => node(item.made, 'circle'), (e, x, y, i) => {
       for (const [name, value] of Object.entries({cx: x, cy: y, r: each(radius, i), class: `dot ${hollow ? 'hollow' : ''} ${each(className, i)}`})) e.setAttribute(name, value)
     }))
   }
 
   // Words at a point, `dx`, `dy` pixels from it
   function text(key, point, words, {className = '', anchor = 'start', dx = 0, dy = 0} = {}) {
-    keep(key, () => node(over, 'g'), item => several(item, [point], () => node(item.made, 'text'), (e, x, y) => {
+    keep('text', key, () => node(over, 'g'), item => several(item, [point], () => node(item.made, 'text'), (e, x, y) => {
       e.textContent = words
       for (const [name, value] of Object.entries({x: x + dx, y: y + dy, 'text-anchor': anchor, class: className})) e.setAttribute(name, value)
     }))
@@ -149,7 +150,7 @@ export function plot({label, height = 240, square = false, ...axes}) {
   // ten times as much with Shift; 0 holds that direction still. `told(i)`: its value in words.
   function handles(key, points, {className = '', names, told, step: [stepX, stepY], moved}) {
     const rise = stepY ? 1 : 0, range = [axes.xs, axes.ys][rise]
-    const item = keep(key, () => null, item => several(item, points, i => {
+    const item = keep('handles', key, () => null, item => several(item, points, i => {
       const e = h('div', {tabIndex: 0, role: 'slider'})
       e.onkeydown = event => pressed(event, item, i)
       el.append(e)
@@ -206,7 +207,7 @@ export function plot({label, height = 240, square = false, ...axes}) {
 }
 
 export const PLOT_CSS = `
-.plot { position: relative; min-width: 0 } .plot > svg { display: block; max-width: 100% }
+.plot { position: relative; min-width: 0 } .plot > svg { display: block; overflow: visible }
 .plot text { font-size: 13px; fill: var(--dim); font-variant-numeric: tabular-nums; paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round }
 .plot text.above, .plot text.below { fill: currentColor; font-weight: 600 }
 .plot path { fill: none; stroke: color-mix(in srgb, var(--text) 13%, var(--paper)) }
