@@ -23,6 +23,7 @@ NUMBER = re.compile(r'(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?')
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 ANSI = re.compile(r'\x1b\[[0-9;]*m')
 PICTURES = {'image/png', 'image/jpeg', 'image/svg+xml'}
+BAR = re.compile(r'^.*\r|\|█*-*\| [\d.]+% \[.*\]', re.M)   # where no browser shows it
 PASSING = {'application/javascript', 'application/vnd.jupyter.widget-view+json'}
 NO_CLOCK = "import time; time.perf_counter = lambda: float('nan'); del time"
 
@@ -56,7 +57,8 @@ def texts(cell) -> list[str]:
     for output in cell.outputs:
         data = output.get('data', {})
         html = ''.join(data.get('text/html', ''))
-        plain = ''.join(output.get('text', data.get('text/plain', '')))
+        plain = BAR.sub('', ''.join(output.get('text', data.get('text/plain', ''))))
+        if output.output_type == 'stream' and not plain.strip(): continue
         if PASSING & set(data) or '<progress' in html: continue
         if html and not words(html).strip(): continue
         if output.output_type == 'error': shown.append(f'{output.ename}: {output.evalue}')
