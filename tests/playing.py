@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
-from test_site import AXE, PHONE
+from test_site import AXE, PHONE, settle
 
 from digit_under_hood.explorable import unpack
 
@@ -72,3 +72,45 @@ def for_everyone(page, name: str) -> None:
             ![b, b.closest('label') ?? b].map(e => e.getBoundingClientRect())
                 .some(r => Math.min(r.width, r.height) >= 44)).map(b => b.outerHTML)''')
     assert small == []
+
+
+SHOWN = """el => {
+    const box = el.shadowRoot.querySelector('.box')
+    const canvases = [...box.querySelectorAll('canvas')].map(c => c.toDataURL())
+    const fields = [...box.querySelectorAll('input, select')].map(f => f.value + f.checked)
+    const words = [...box.children].filter(e => e.matches(':not(.live, .help)'))
+    return [...words.map(e => e.innerHTML), ...canvases, ...fields].join() }"""
+KEYS = {'application': ['ArrowDown', ' ', 'ArrowDown', 'ArrowRight', ' '], 'range': ['ArrowRight']}
+
+
+def shown(explorable) -> str:
+    "All that an explorable shows, as text"
+    return explorable.evaluate(SHOWN)
+
+
+def use(page, explorable) -> str | None:
+    "Use an explorable by keyboard until it shows something else; the control that did it"
+    controls = explorable.locator('[role=application], input[type=range], button:enabled')
+    for control in controls.all()[:8]:
+        before = shown(explorable)
+        kind = control.get_attribute('role') or control.get_attribute('type')
+        control.focus()
+        for key in KEYS.get(kind, ['Enter']): page.keyboard.press(key)
+        settle(page)
+        if shown(explorable) != before: return control.evaluate('e => e.outerHTML')
+    return None
+
+
+def insert(page, html: str) -> None:
+    "Put `html` at the end of the page as a notebook does, scripts and all, in place of the last"
+    page.evaluate("""html => {
+        document.querySelector('#again')?.remove()
+        const place = document.body.appendChild(document.createElement('div'))
+        place.id = 'again'
+        place.innerHTML = html
+        for (const old of place.querySelectorAll('script[type=module]')) {
+            const script = document.createElement('script')
+            Object.assign(script, {type: 'module', textContent: old.textContent})
+            old.replaceWith(script)
+        }
+    }""", html)

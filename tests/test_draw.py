@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 import numpy as np
 import pytest
 import torch
-from playing import DARK_PHONE, MODULES, element, for_everyone, opened, sent
+from playing import DARK_PHONE, MODULES, for_everyone, opened, sent
 from test_site import settle
 from torch import nn
 
@@ -21,7 +21,7 @@ SEVEN = [(60, 60), (220, 60), (160, 150), (130, 230)]   # corners of a 7 on a pa
 @pytest.fixture(scope='module')
 def data():
     "What the pad computes with"
-    return sent('draw')
+    return sent('draw', 'index.ipynb')
 
 
 @pytest.fixture(scope='module')
@@ -35,6 +35,7 @@ def home(browser, site):
     "The home page with its pad, reaching nothing but the site"
     with opened(browser, site, 'index.html', has_touch=True) as page:
         pad(page).wait_for()
+        page.evaluate('history.scrollRestoration = "manual"')   # its top is where it begins again
         page.evaluate('import("./assets/explorables/models.js").then(m => { window.models = m })')
         yield page
 
@@ -307,22 +308,39 @@ def test_a_link_brings_the_drawing_back(anew, site):
 
 
 def test_a_stroke_is_quick(anew):
-    "The work of one answer, in the median, is far below a frame of 16 ms"
-    times = anew.evaluate('''async () => {
-        const {unpack} = await import('./assets/explorables/shared.js')
-        const models = await import('./assets/explorables/models.js')
-        const text = document.querySelector('[data-explorable=draw] script').textContent
-        const m = models.restore(await unpack(JSON.parse(text))), times = []
-        const ink = new Uint8Array(280*280)
-        for (let i = 0; i < ink.length; i++) if (i % 280 > 60 && i % 280 < 220) ink[i] = 200
-        for (let i = 0; i < 30; i++) {
-            const start = performance.now(), image = models.boxed(ink, 280, 280)
-            models.scores(m, image); models.strangeness(m, image)
-            times.push(performance.now() - start)
-        }
-        return times.sort((a, b) => a - b)
-    }''')
-    assert times[15] < 16
+    """With all of it drawn and its reasons shown, in the median, under the 16 ms of a frame.
+
+    Told by the time of the processor, not by a clock: other tests run beside this one. The pixels
+    are coloured in by a graphics card, which this browser has not: it may take twice a frame more.
+    However many events come between two frames, they are answered once."""
+    anew.get_by_role('button', name='Why?').click()
+    places = [at(anew, 60 + 5*n, 60 + 50*(n % 2)) for n in range(30)]
+    session, spent = anew.context.new_cdp_session(anew), []
+    session.send('Performance.enable', {'timeDomain': 'threadTicks'})
+    anew.mouse.move(*places[0])
+    anew.mouse.down()
+    for place in places:
+        metrics = session.send('Performance.getMetrics')['metrics']
+        seconds = {m['name'].removesuffix('Duration'): m['value'] for m in metrics}
+        own = sum(seconds[name] for name in ('Script', 'Layout', 'RecalcStyle'))
+        spent.append([1000*own, 1000*seconds['Task']])
+        anew.mouse.move(*place)
+        settle(anew)
+    own, everything = torch.tensor(spent).diff(dim=0).median(0).values
+    assert .5 < own < 16 and everything < 48
+    answered = pad(anew).evaluate("""async pad => {
+        let count = 0
+        const {prototype} = CanvasRenderingContext2D, {getImageData} = prototype
+        prototype.getImageData = function (...args) { count++; return getImageData.apply(this, args) }
+        pad.hasPointerCapture = () => true
+        const box = pad.getBoundingClientRect()
+        for (let n = 0; n < 50; n++) pad.dispatchEvent(new PointerEvent('pointermove', {
+            pointerId: 1, clientX: box.x + 20 + 4*n, clientY: box.y + 99}))
+        for (let n = 0; n < 2; n++) await new Promise(requestAnimationFrame)
+        prototype.getImageData = getImageData
+        return count }""")
+    anew.mouse.up()
+    assert answered == 1
 
 
 def test_for_everyone_with_all_of_it_open(reader):
@@ -347,29 +365,6 @@ def test_paper_shows_the_picture(anew):
     hidden = not pad(anew).is_visible()
     anew.emulate_media(media='screen')
     assert shown and hidden
-
-
-def test_many_on_a_page_disturb_nobody(anew):
-    "The inline form, five times over, as if its cell were run again and again"
-    html = element('draw')
-    before = set(anew.evaluate('Object.getOwnPropertyNames(window)'))
-    for _ in range(5):
-        anew.evaluate("""html => {
-            document.querySelector('#again')?.remove()
-            const place = document.body.appendChild(document.createElement('div'))
-            place.id = 'again'
-            place.innerHTML = html + html
-            for (const old of place.querySelectorAll('script[type=module]')) {
-                const script = document.createElement('script')
-                Object.assign(script, {type: 'module', textContent: old.textContent})
-                old.replaceWith(script)
-            }
-        }""", html)
-    for n in range(2):
-        again = anew.locator('#again [data-explorable]').nth(n)
-        again.get_by_text('after the sigmoid').first.wait_for()
-        assert again.locator('.digit').all_inner_texts() == ['3']*3
-    assert set(anew.evaluate('Object.getOwnPropertyNames(window)')) - before <= {'again'}
 
 
 def test_chapters_that_the_pad_names_are_there(site, data):

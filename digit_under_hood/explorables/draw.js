@@ -167,6 +167,8 @@ async function render({model, el}) {
 
   // Answers
 
+  const write = (e, text) => { if (e.textContent !== String(text)) e.textContent = text }   // else it is laid out anew
+
   function answer() {
     queued = false
     const pixels = context.getImageData(0, 0, PAD, PAD).data, ink = new Uint8Array(PAD*PAD)
@@ -175,22 +177,22 @@ async function render({model, el}) {
     paint(copy, image, colours.ink)
     const known = strangeness(intact, image), odd = !blank && known.distance > data.limit
     const found = scores(models, image), apart = distances(models, image)
-    seen.textContent = blank ? 'Blank paper: 784 zeros.' : 'Shrunk into 20 x 20, its balance point in the middle.'
+    write(seen, blank ? 'Blank paper: 784 zeros.' : 'Shrunk into 20 x 20, its balance point in the middle.')
     near.parentNode.hidden = blank
-    paint(near, Float32Array.from(data.typical.subarray(known.which*196, known.which*196 + 196), v => v/15), colours.ink)
-    nearness.textContent = `The nearest of ${data.typical.length/196} typical digits: ${known.distance.toFixed(2)} away.`
+    once(near, known.which, () => paint(near, Float32Array.from(data.typical.subarray(known.which*196, known.which*196 + 196), v => v/15), colours.ink))
+    write(nearness, `The nearest of ${data.typical.length/196} typical digits: ${known.distance.toFixed(2)} away.`)
     strange.hidden = !odd
-    strange.textContent = odd ? `This looks like nothing I was shown: ${known.distance.toFixed(2)} from the nearest typical digit. ${data.inside} % of unseen 3s and 7s are within ${data.limit.toFixed(2)}.` : ''
+    write(strange, odd ? `This looks like nothing I was shown: ${known.distance.toFixed(2)} from the nearest typical digit. ${data.inside} % of unseen 3s and 7s are within ${data.limit.toFixed(2)}.` : '')
     rungs.forEach(({digit, bar, told, row}, i) => {
       const score = found[i], p = i ? 1/(1 + Math.exp(-score)) : clamp(.5 + score/.1, 0, 1)
       const verdict = score > 0 ? 3 : 7
       row.classList.toggle('odd', odd)
-      digit.textContent = blank ? '–' : odd ? '?' : verdict
+      write(digit, blank ? '–' : odd ? '?' : verdict)
       digit.className = `digit ${score > 0 ? 'above' : 'below'}`
       bar.className = score > 0 ? 'above' : 'below'
       bar.style.cssText = blank ? 'width: 0' : `left: ${Math.min(p, .5)*100}%; width: ${Math.abs(p - .5)*100}%`
-      told.textContent = blank ? 'waits for ink' : i ? `${odd ? `would say ${verdict}: ` : ''}score ${score.toFixed(1)}, after the sigmoid ${p.toFixed(3)}`
-        : `${apart[0].toFixed(3)} from the ideal 3, ${apart[1].toFixed(3)} from the 7`
+      write(told, blank ? 'waits for ink' : i ? `${odd ? `would say ${verdict}: ` : ''}score ${score.toFixed(1)}, after the sigmoid ${p.toFixed(3)}`
+        : `${apart[0].toFixed(3)} from the ideal 3, ${apart[1].toFixed(3)} from the 7`)
     })
     if (!why.hidden) explain(image)
     model.set('pixels', new DataView(Uint8Array.from(image, v => Math.round(255*v)).buffer))
@@ -198,17 +200,25 @@ async function render({model, el}) {
     if (past.length) say(blank ? 'Blank.' : odd ? strange.textContent : NAMES.map((n, i) => `${n}: ${found[i] > 0 ? 3 : 7}.`).join(' '))
   }
 
+  // Paint a canvas unless it shows `what` already, by these models and in these colours
+  const painted = new Map()
+  function once(canvas, what, draw) {
+    const now = [what, models, colours]
+    if (!painted.get(canvas)?.every((v, i) => v === now[i])) draw()
+    painted.set(canvas, now)
+  }
+
   function explain(image) {
-    reasons(models, image).forEach((map, i) => paintSigned(maps[i], map, colours))
     const added = units(models, image)
+    reasons(models, image, added).forEach((map, i) => paintSigned(maps[i], map, colours))
     const order = Array.from(added.keys()).sort((a, b) => Math.abs(added[b]) - Math.abs(added[a]))
     lit.forEach(([canvas, caption], i) => {
       const u = order[i], quiet = !added[u]
       canvas.parentNode.classList.toggle('quiet', quiet)
       const turn = Math.sign(models.second[u]) || 1
-      paintSigned(canvas, models.first.subarray(u*PIXELS, (u + 1)*PIXELS).map(w => turn*w), colours)
+      once(canvas, u, () => paintSigned(canvas, models.first.subarray(u*PIXELS, (u + 1)*PIXELS).map(w => turn*w), colours))
       canvas.ariaLabel = `Stencil of unit ${u + 1}`
-      caption.textContent = quiet ? 'silent' : `unit ${u + 1}: ${added[u] > 0 ? '+' : '\u2212'}${Math.abs(added[u]).toFixed(1)}`
+      write(caption, quiet ? 'silent' : `unit ${u + 1}: ${added[u] > 0 ? '+' : '\u2212'}${Math.abs(added[u]).toFixed(1)}`)
     })
   }
 

@@ -95,8 +95,8 @@ export function scores(m, image) {
 }
 
 // By how much each pixel spoke for a 3 (above 0) or a 7, to each model
-export function reasons(m, image) {
-  const lit = units(m, image), net = new Float64Array(PIXELS)
+export function reasons(m, image, lit = units(m, image)) {
+  const net = new Float64Array(PIXELS)
   lit.forEach((v, u) => { if (v) for (let i = 0; i < PIXELS; i++) net[i] += m.second[u]*m.first[u*PIXELS + i]*image[i] })
   const per = f => Float64Array.from({length: PIXELS}, (_, i) => f(i))
   return [per(i => Math.abs(image[i] - m.ideals[PIXELS + i]) - Math.abs(image[i] - m.ideals[i])),

@@ -80,11 +80,12 @@ const rgb = css => (css?.match(/[\d.]+/g) ?? [128, 128, 128]).slice(0, 3).map(Nu
 // Draw numbers from -1 to 1 on a canvas of cells: those above 0 in one colour, those below in another
 export function paint(canvas, values, above, below = above) {
   const context = canvas.getContext('2d')
-  const image = context.createImageData(canvas.width, canvas.height)
+  const image = context.createImageData(canvas.width, canvas.height), {data} = image
   const colours = [rgb(below), rgb(above)]
   for (let i = 0; i < values.length; i++) {
-    const strength = Math.min(Math.abs(values[i]), 1)
-    image.data.set([...colours[+(values[i] > 0)], 255*strength], 4*i)
+    const colour = colours[+(values[i] > 0)]
+    for (let c = 0; c < 3; c++) data[4*i + c] = colour[c]
+    data[4*i + 3] = 255*Math.min(Math.abs(values[i]), 1)
   }
   context.putImageData(image, 0, 0)
 }
