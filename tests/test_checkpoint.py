@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from toys import same, toy, toy_learner, weights
 
-from digit_under_hood.checkpoint import load_weights, save_weights, write_file
+from digit_under_hood.checkpoint import load_weights, read_file, save_weights, write_file
 from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders
 
 # --- files
@@ -63,6 +63,12 @@ def test_a_file_that_does_not_fit_changes_nothing(kind, tmp_path):
     assert not evidence.exists()
 
 
+def test_a_file_from_a_graphics_card_is_read_without_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.serialization, 'location_tag', lambda storage: 'cuda:0')
+    path = save_weights(nn.Linear(3, 1), tmp_path/'w.pth')
+    assert {t.device.type for t in read_file(path).values()} == {'cpu'}
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError): load_weights(nn.Linear(3, 1), tmp_path/'none.pth')
     with pytest.raises((OSError, RuntimeError)):
@@ -79,8 +85,6 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, 'save', half)
     with pytest.raises(OSError, match='no space'): save_weights(model, path)
     assert path.read_bytes() == data and os.listdir(tmp_path) == ['w.pth']
-
-
 
 
 def test_weights_of_other_kinds_are_loaded(tmp_path):

@@ -180,12 +180,14 @@ def test_a_cancel_at_any_event_stays_inside_or_is_seen(event, cancel):
 
 
 def test_an_epoch_cut_short_has_a_row_without_validation():
-    def stop(learn): raise CancelEpoch
+    def stop(learn):
+        if learn.epoch != 2: raise CancelEpoch
     learn = toy_learner(at('before_batch', stop))
-    learn.fit(1, .1)
-    assert list(learn.recorder.epochs[0]) == ['train_loss']
+    learn.fit(3, .1)
+    columns = [list(row) for row in learn.recorder.epochs]
+    assert columns == [['train_loss'], ['train_loss', 'valid_loss'], ['train_loss']]
     assert math.isnan(learn.recorder.epochs[0]['train_loss'])
-    assert learn.recorder.ends == [0] and len(learn.recorder.table()) == 1
+    assert learn.recorder.ends == [0, 3, 3] and len(learn.recorder.table()) == 3
 
 
 def test_validation_with_all_batches_skipped_has_no_result():
@@ -549,10 +551,10 @@ def test_callbacks_for_one_fit_only():
 
 def test_going_on_in_the_middle_of_a_plan():
     steps = []
-    def note(learn): learn.training and steps.append((learn.epoch, learn.step))
+    def note(learn): learn.training and steps.append((learn.epoch, learn.batch, learn.step))
     learn = toy_learner(at('before_batch', note))
     learn.fit(4, .1, start=2)
-    assert steps == [(3, 7), (3, 8), (3, 9), (4, 10), (4, 11), (4, 12)]
+    assert steps == [(3, 1, 7), (3, 2, 8), (3, 3, 9), (4, 1, 10), (4, 2, 11), (4, 3, 12)]
 
 
 # --- what callbacks may rely on
