@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from digit_under_hood.mlp import simple_net
 from digit_under_hood.mnist_linear import linear1
 
 nan, inf = torch.nan, torch.inf
@@ -95,6 +96,8 @@ GOOD = {
     'simple_net': lambda: dict(n_hidden=2, n_in=3, n_out=1, seed=0),
     'count_parameters': lambda: dict(model=net()),
     'relu_fit': lambda: dict(x=torch.arange(5.), y=torch.arange(5.), n=2),
+    'bend_explorer': lambda: dict(x=torch.arange(5.), y=torch.arange(5.), steps=1, lr=.1, units=1,
+                                  nets={name: [simple_net(1, n_in=1)] for name in 'ab'}),
     'layer_outputs': lambda: dict(model=net(), xb=rows()),
     'dead_units': lambda: dict(model=net(), x=rows()),
     'confusion_counts': lambda: dict(preds=labels(), targets=labels(), n_classes=2),
