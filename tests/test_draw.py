@@ -331,7 +331,10 @@ def test_a_stroke_is_quick(anew):
     answered = pad(anew).evaluate("""async pad => {
         let count = 0
         const {prototype} = CanvasRenderingContext2D, {getImageData} = prototype
-        prototype.getImageData = function (...args) { count++; return getImageData.apply(this, args) }
+        prototype.getImageData = function (...args) {
+            count++
+            return getImageData.apply(this, args)
+        }
         pad.hasPointerCapture = () => true
         const box = pad.getBoundingClientRect()
         for (let n = 0; n < 50; n++) pad.dispatchEvent(new PointerEvent('pointermove', {

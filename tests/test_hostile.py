@@ -59,6 +59,7 @@ GOOD = {
     'mean_image': lambda: dict(images=digits()),
     'l1_distance': lambda: dict(a=digits(), b=digits()[0]),
     'rmse_distance': lambda: dict(a=digits(), b=digits()[0]),
+    'ideal_explorer': lambda: dict(images=digits(), labels=3 + 4*labels(), ideals=digits()[:2]),
     'mnist_distance': lambda: dict(a=digits(), b=digits()[0]),
     'broadcast_steps': lambda: dict(shape_a=(2, 1), shape_b=(3,)),
     'broadcast_explorer': lambda: dict(pairs=[((2, 1), (3,))]),
