@@ -76,15 +76,18 @@ class Explorable:
     def _repr_html_(self)->str:
         "Write the element: numbers, picture, script"
         numbers = json.dumps(self.data).replace('<', r'\u003c')
-        picture = base64.b64encode(self.picture).decode()
         code = module_code(self.name).replace('export default', 'const explorable =')
         return (f'<div data-explorable="{escape(self.name)}">'
-                f'<script type="application/json">{numbers}</script>'
-                f'<img src="data:image/png;base64,{picture}" alt="{escape(self.alt)}" width="500">'
+                f'<script type="application/json">{numbers}</script>{self.fallback()}'
                 f'</div><script type="module" data-code="{escape(self.name)}">{code}\n'
                 f'start({json.dumps(self.name)}, explorable)</script>')
 
-    def _repr_png_(self)->bytes: return self.picture
+    def fallback(self)->str:
+        "Write what stands there where no script may run"
+        picture = base64.b64encode(self.picture).decode()
+        return f'<img src="data:image/png;base64,{picture}" alt="{escape(self.alt)}" width="500">'
+
+    def _repr_png_(self)->bytes|None: return self.picture
 
 # %% ../nbs/d_explorable.ipynb #5770f287
 def live_widget(
