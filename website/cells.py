@@ -16,6 +16,7 @@ from roles import shows
 from .groups import Piece, row
 from .markdown import coloured, inline, render
 from .pictures import PICTURES, figure
+from .tasks import ASKS, asked
 
 OURS = {insert_warning, clean_show_doc, exec_show_docs, add_fold, mv_exports}
 ANSI = re.compile(r'\x1b\[[0-9;]*m')
@@ -71,6 +72,7 @@ def code_cell(cell, page) -> Piece:
     outputs = cell.get('outputs', []) if options.get('output', True) else []
     shown = [f'<div class="output">\n{html}\n</div>' for out in outputs
              if (html := output(out, options, page))]
-    html = listing(code, options, row(cell))
-    return Piece('', html, '\n'.join(shown), cell.get('card'), not html.startswith('<pre'),
+    text, shown = asked(code, shown, page)
+    html = '' if ASKS.search(code) else listing(code, options, row(cell))
+    return Piece(text, html, '\n'.join(shown), cell.get('card'), not html.startswith('<pre'),
                  shows(cell))
