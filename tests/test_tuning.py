@@ -278,6 +278,13 @@ def test_patience_has_a_least_value(patience):
         EarlyStopping(patience=patience)
 
 
+def test_three_epochs_without_a_better_one_end_a_fit():
+    "If nothing else is said; the validation loss counts"
+    learn = toy_learner(EarlyStopping())
+    learn.fit(9, 0.)   # nothing moves: the first epoch is the best
+    assert len(learn.recorder.epochs) == 4
+
+
 def test_validation_is_drawn_where_it_was_measured():
     learn = toy_learner()
     learn.fit(3, .05)
