@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterable
 from importlib import import_module
+from types import SimpleNamespace
 from typing import get_args
 
 import matplotlib
@@ -73,21 +74,19 @@ GOOD = {
     'show_preds': lambda: dict(preds=labels()*.5, time=labels()*.5, speed=labels()*.5),
     'mse': lambda: dict(preds=column(), targets=column()/2),
     'slope': lambda: dict(func=lambda x: x*x, x=1.5, eps=1e-3),
-    'slope_explorer': lambda: dict(x=.7),
     'check_gradients': lambda: (lambda p: dict(
         params=p, loss_func=lambda: square(p), tol=1e-6, k=3))(
             knobs().detach().double().requires_grad_()),
     'apply_step': lambda: dict(params=knobs(), lr=.1, loss_func=square),
     'descend': lambda: dict(params=knobs(), lr=.1, loss_func=square, steps=3),
     'curvatures': lambda: dict(loss_func=square, params=knobs()),
-    'descent_explorer': lambda: dict(time=torch.arange(4.), speed=torch.ones(4), raw_rates=[.01],
-                                     start=knobs().detach(), rates=[.1, .2]),
     'threes_and_sevens': lambda: dict(split='valid'),
     'init_params': lambda: dict(size=(784, 1), std=0.),
     'linear1': lambda: dict(xb=rows(), weights=weights(), bias=torch.ones(1)),
     'batch_accuracy': lambda: dict(preds=column() - .3, targets=column()),
     'sigmoid': lambda: dict(x=column()),
     'mnist_loss': lambda: dict(predictions=column() - .3, targets=column()),
+    'loss_explorer': lambda: dict(images=rows(), targets=column(), scores=column() - .3),
     'grad_by_hand': lambda: dict(xb=rows(), yb=column(), weights=weights(), bias=torch.ones(1)),
     'calc_grad': lambda: dict(xb=rows(), yb=column(), model=score),
     'batches': lambda: dict(x=rows(), y=column(), bs=2),
@@ -95,6 +94,9 @@ GOOD = {
                                            params=[w], dl=[(rows(), column())]))(weights()),
     'fit_linear': lambda: dict(train=(rows(), column()), valid=(rows(), column()), epochs=2, lr=.1,
                                bs=2, std=.1, seed=1),
+    'training_film': lambda: dict(runs={'a run': SimpleNamespace(
+        per_epoch=2, steps=[0, 1], losses=[.5], history=[(weights(), torch.ones(1))]*2)},
+                                  valid=(rows(), column()), shown=[0, 2]),
     'validate_epoch': lambda: dict(model=score, dl=[(rows(), column())]),
     'accuracy_difference': lambda: dict(right_a=labels()*1., right_b=1. - labels()),
     'simple_net': lambda: dict(n_hidden=2, n_in=3, n_out=1, seed=0),

@@ -4,7 +4,9 @@ A cell whose output may differ from run to run, such as a time, says so with the
 Whole numbers and words must be equal. Fractions may differ as much as float32 between machines.
 While it runs, the clock tells no time (NaN), and with NaN every comparison is false: an assertion
 on a time fails, and a time in a cell without `#| timing` is seen.
+Of what a reader can play with, the data are compared: packed numbers may be two steps off.
 """
+import json
 import math
 import os
 import re
@@ -13,8 +15,11 @@ from html import unescape
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from directives import directives
 from nbclient import NotebookClient
+
+from digit_under_hood.explorable import unpack
 
 NBS = Path(__file__).parents[1]/'nbs'
 NOTEBOOKS = sorted(path.name for path in NBS.glob('*.ipynb'))
@@ -25,6 +30,8 @@ ANSI = re.compile(r'\x1b\[[0-9;]*m')
 PICTURES = {'image/png', 'image/jpeg', 'image/svg+xml'}
 BAR = re.compile(r'^.*\r|\|█*-*\| [\d.]+% \[.*\]', re.M)   # where no browser shows it
 PASSING = {'application/javascript', 'application/vnd.jupyter.widget-view+json'}
+PLAYED = re.compile(r'<div data-explorable="\w+">.*?json">(.*?)</script>', re.S)
+STEPS, FEW = 2, 16   # that packed numbers may be off; fewer different values than this are names
 NO_CLOCK = "import time; time.perf_counter = lambda: float('nan'); del time"
 
 
@@ -60,6 +67,9 @@ def texts(cell) -> list[str]:
         plain = BAR.sub('', ''.join(output.get('text', data.get('text/plain', ''))))
         if output.output_type == 'stream' and not plain.strip(): continue
         if PASSING & set(data) or '<progress' in html: continue
+        if played := PLAYED.search(html):
+            shown.append(f'data: {played[1]}')
+            continue
         if html and not words(html).strip(): continue
         if output.output_type == 'error': shown.append(f'{output.ename}: {output.evalue}')
         elif PICTURES & set(data): shown.append('picture')
@@ -81,10 +91,36 @@ def same_number(a: str, b: str) -> bool:
     return math.isclose(float(a), float(b), rel_tol=RELATIVE, abs_tol=ABSOLUTE)
 
 
+def steps_off(a: np.ndarray, b: np.ndarray) -> int:
+    "By how much packed whole numbers differ at most; they go round, as bytes do"
+    unsigned = f'u{a.dtype}'.replace('uu', 'u')
+    apart = np.stack([a.view(unsigned) - b.view(unsigned), b.view(unsigned) - a.view(unsigned)])
+    return int(apart.min(0).max(initial=0))
+
+
+def data_difference(stored: str, fresh: str) -> str | None:
+    "Say what differs between what was packed for an explorable and what is now, or None"
+    old, new = (unpack(json.loads(text.removeprefix('data: '))) for text in (stored, fresh))
+    if [*old] != [*new]: return f'stored {[*old]}, now {[*new]}'
+    for name, a in old.items():
+        b = new[name]
+        if not isinstance(a, np.ndarray):
+            if found := difference([repr(a)], [repr(b)]): return f'{name}: {found}'
+        elif (a.dtype, a.shape) != (b.dtype, b.shape): return f'{name}: another type or shape'
+        elif a.dtype.kind == 'f':
+            if not np.allclose(a, b, RELATIVE, ABSOLUTE, equal_nan=True): return f'{name}: {a}, {b}'
+        elif (off := steps_off(a, b)) > STEPS*(len(np.unique(a)) >= FEW):
+            return f'{name}: {off} steps apart'
+    return None
+
+
 def difference(stored: list[str], fresh: list[str]) -> str | None:
     "Say what differs between the outputs of a cell, or None"
     if len(stored) != len(fresh): return f'{len(stored)} outputs stored, {len(fresh)} now: {fresh}'
     for old, new in zip(stored, fresh, strict=True):
+        if old.startswith('data: {') and new.startswith('data: {'):
+            if found := data_difference(old, new): return found
+            continue
         if skeleton(old) != skeleton(new): return f'stored {old!r}, now {new!r}'
         for a, b in zip(NUMBER.findall(old), NUMBER.findall(new), strict=True):
             if not same_number(a, b): return f'stored {a}, now {b}, in {new!r}'
