@@ -74,12 +74,15 @@ GOOD = {
     'show_preds': lambda: dict(preds=labels()*.5, time=labels()*.5, speed=labels()*.5),
     'mse': lambda: dict(preds=column(), targets=column()/2),
     'slope': lambda: dict(func=lambda x: x*x, x=1.5, eps=1e-3),
+    'slope_explorer': lambda: dict(x=.7),
     'check_gradients': lambda: (lambda p: dict(
         params=p, loss_func=lambda: square(p), tol=1e-6, k=3))(
             knobs().detach().double().requires_grad_()),
     'apply_step': lambda: dict(params=knobs(), lr=.1, loss_func=square),
     'descend': lambda: dict(params=knobs(), lr=.1, loss_func=square, steps=3),
     'curvatures': lambda: dict(loss_func=square, params=knobs()),
+    'descent_explorer': lambda: dict(time=torch.arange(4.), speed=torch.ones(4), raw_rates=[.01],
+                                     start=knobs().detach(), rates=[.1, .2]),
     'threes_and_sevens': lambda: dict(split='valid'),
     'init_params': lambda: dict(size=(784, 1), std=0.),
     'linear1': lambda: dict(xb=rows(), weights=weights(), bias=torch.ones(1)),

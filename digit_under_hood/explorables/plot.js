@@ -3,7 +3,7 @@
 import {clamp, h} from './shared.js'
 
 const SPACE = h('div', {innerHTML: '<svg/>'}).firstChild.namespaceURI
-const FAR = 1e5, GRASP = 44
+const GRASP = 44
 
 function node(parent, tag, attributes = {}, text = '') {
   const e = document.createElementNS(SPACE, tag)
@@ -11,6 +11,18 @@ function node(parent, tag, attributes = {}, text = '') {
   e.textContent = text
   parent.append(e)
   return e
+}
+
+// The part of a way from a to b that lies in a box `wide` by `high` or as far around it again; null if none does
+function cut(a, b, wide, high) {
+  const way = b.map((v, i) => v - a[i])
+  let [from, to] = [0, 1]
+  for (const [i, size] of [wide, high].entries()) {
+    const ends = [-size, 2*size].map(edge => (edge - a[i])/way[i])
+    from = Math.max(from, Math.min(...ends))
+    to = Math.min(to, Math.max(...ends))
+  }
+  return from < to ? [from, to].map(share => a.map((v, i) => (v + share*way[i]).toFixed(2))) : null
 }
 
 // Where an axis has its ticks, about `count` of them: 1, 2 or 5 times a power of ten
@@ -40,7 +52,14 @@ export function tickLabels(values, log = false) {
   })
 }
 
-// A plot of given `height` in pixels, or with equal scales on both axes (`square`). `xs`, `ys`: where
+// A number in about `count` digits
+export function brief(v, count = 2) {
+  if (Number.isNaN(v)) return 'none'
+  const size = Math.abs(v), plain = v === 0 || size >= 1e-3 && size < 1e5
+  return (plain ? String(+v.toPrecision(count)) : (+v.toPrecision(count)).toExponential().replace('+', '')).replaceAll('-', '−')
+}
+
+// A plot of given `height` in pixels, or as high as wide (`square`). `xs`, `ys`: where
 // the axes begin and end, also downwards. A line, dots, ... drawn under the `key` of earlier ones
 // take their place.
 export function plot({label, height = 240, square = false, ...axes}) {
@@ -66,11 +85,11 @@ export function plot({label, height = 240, square = false, ...axes}) {
   function layout() {
     const width = el.clientWidth
     if (!width) return
-    const rows = ticks(axes.ys, Math.max(2, (square ? 200 : height)/42), axes.logY), words = tickLabels(rows, axes.logY)
+    const rows = ticks(axes.ys, Math.max(2, (square ? 320 : height)/42), axes.logY), words = tickLabels(rows, axes.logY)
     room.left = 12 + Math.max(0, ...words.map(([digits, power]) => 7.2*digits.length + 5.5*power.length))
     room.top = axes.yLabel ? 30 : 8
     room.width = Math.max(width - room.left - 18, 1)
-    room.height = square ? room.width*Math.abs((axes.ys[1] - axes.ys[0])/(axes.xs[1] - axes.xs[0])) : height - room.top - (axes.xLabel ? 42 : 24)
+    room.height = square ? room.width : height - room.top - (axes.xLabel ? 42 : 24)
     const bottom = room.top + room.height, right = room.left + room.width
     svg.setAttribute('width', width)
     svg.setAttribute('height', bottom + (axes.xLabel ? 42 : 24))
@@ -107,12 +126,16 @@ export function plot({label, height = 240, square = false, ...axes}) {
   // A line through points [x, y]; it breaks where one is not finite and is cut at the edges. `filled`: an area
   function line(key, points, {className = '', dashed = false, filled = false} = {}) {
     keep('line', key, () => node(under, 'path'), ({made}) => {
-      let d = '', pen = 'M'
-      for (const [px, py] of points) {
-        const [x, y] = [toX(px), toY(py)], far = Math.max(1, Math.hypot(x, y)/FAR)
-        if (Number.isFinite(far)) d += `${pen}${(x/far).toFixed(2)} ${(y/far).toFixed(2)}`
-        pen = Number.isFinite(far) ? 'L' : 'M'
-      }
+      const all = points.map(([x, y]) => [toX(x), toY(y)]), {width, height} = room
+      let d = '', pen = ''
+      if (filled) d = `M${all.filter(p => p.every(Number.isFinite)).map(([x, y]) => [clamp(x, -width, 2*width), clamp(y, -height, 2*height)].join(' ')).join('L')}Z`
+      else all.forEach((b, i) => {
+        const part = i && [...all[i - 1], ...b].every(Number.isFinite) ? cut(all[i - 1], b, width, height) : null
+        if (!part) return
+        const [from, to] = part.map(p => p.join(' '))
+        d += from === pen ? `L${to}` : `M${from}L${to}`
+        pen = to
+      })
       made.setAttribute('d', d)
       made.setAttribute('class', `${className} ${dashed ? 'dashed' : ''} ${filled ? 'filled' : 'line'}`)
     })
