@@ -1,4 +1,4 @@
-"""The drawing pad of the home page, used as a person would, and its arithmetic.
+"""The drawing pad, used as a person would on the home page, and the arithmetic of each pad stored.
 
 The functions of its module are called in the page and held against torch and NumPy.
 """
@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 import numpy as np
 import pytest
 import torch
-from playing import DARK_PHONE, MODULES, for_everyone, opened, sent
+from playing import DARK_PHONE, MODULES, element, for_everyone, opened, sent, stored
 from test_site import settle
 from torch import nn
 
@@ -18,10 +18,20 @@ from digit_under_hood.drawing import shapes, strangeness
 SEVEN = [(60, 60), (220, 60), (160, 150), (130, 230)]   # corners of a 7 on a pad of 280
 
 
+TOY = 'e_drawing.ipynb'   # a pad that knows two bars
+PADS = [notebook for name, notebook, _ in stored() if name == 'draw' and notebook != TOY]
+
+
+@pytest.fixture(scope='module', params=PADS)
+def notebook(request):
+    "Each that holds a pad"
+    return request.param
+
+
 @pytest.fixture(scope='module')
-def data():
-    "What the pad computes with"
-    return sent('draw', 'index.ipynb')
+def data(notebook):
+    "What its pad computes with"
+    return sent('draw', notebook)
 
 
 @pytest.fixture(scope='module')
@@ -63,18 +73,18 @@ def at(page, x: float, y: float) -> tuple[float, float]:
     return box['x'] + x/280*box['width'], box['y'] + y/280*box['height']
 
 
-def in_page(page, images: torch.Tensor, code: str):
-    "What `code` gives of each image, called `image`, with the models `m` in the page"
-    return page.evaluate('''async ([text, code]) => {
+def in_page(page, images: torch.Tensor, code: str, notebook: str = 'index.ipynb'):
+    "What `code` gives of each image, called `image`, with the models `m` of a pad in the page"
+    numbers = re.search(r'application/json">(.*?)</script>', element('draw', notebook), re.S)[1]
+    return page.evaluate('''async ([text, code, numbers]) => {
         const {unpack} = await import('./assets/explorables/shared.js')
-        const element = document.querySelector('[data-explorable=draw] script')
-        const m = models.restore(await unpack(JSON.parse(element.textContent)))
+        const m = models.restore(await unpack(JSON.parse(numbers)))
         const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0)), found = []
         const f = new Function('models', 'm', 'image', `return ${code}`)
         for (let i = 0; i < bytes.length; i += 784)
             found.push(f(models, m, Float32Array.from(bytes.slice(i, i + 784), v => v/255)))
         return found
-    }''', [as_text(images), code])
+    }''', [as_text(images), code, numbers])
 
 
 def as_text(images: torch.Tensor) -> str:
@@ -92,13 +102,13 @@ def network(data) -> nn.Sequential:
     return net
 
 
-def test_models_in_the_page_agree_with_torch_on_every_unseen_digit(home, data, valid):
+def test_models_in_the_page_agree_with_torch_on_every_unseen_digit(home, notebook, data, valid):
     images, flat = valid[0], valid[0].flatten(1)
     ideals = torch.from_numpy(data['ideals']/65535).float()
     far = (images[:, None] - ideals).abs().mean((2, 3))
     linear = flat @ torch.from_numpy(data['weights'])[:, None] + torch.from_numpy(data['bias'])
     wanted = torch.cat([far[:, 1:] - far[:, :1], linear, network(data)(flat)], 1)
-    found = torch.tensor(in_page(home, images, 'models.scores(m, image)'))
+    found = torch.tensor(in_page(home, images, 'models.scores(m, image)', notebook))
     assert found.shape == (2038, 3)
     assert (found - wanted).abs().max() < 1e-3
     assert torch.equal(found > 0, wanted > 0)
@@ -184,11 +194,12 @@ def drawn(strokes) -> torch.Tensor:
     return torch.from_numpy(reference(ink*255)).float()
 
 
-def test_what_looks_like_nothing_it_was_shown(home, data, valid):
+def test_what_looks_like_nothing_it_was_shown(home, notebook, data, valid):
     "At most 2 % of unseen digits are turned away; of what is no 3 and no 7, these shares get in"
     typical, limit = torch.from_numpy(data['typical']), data['limit']
     wanted = strangeness(valid[0], typical)
-    found = torch.tensor(in_page(home, valid[0], 'models.strangeness(m, image).distance'))
+    found = torch.tensor(in_page(home, valid[0], 'models.strangeness(m, image).distance',
+                                 notebook))
     assert (found - wanted).abs().max() < 1e-3
     assert torch.equal(found > limit, wanted > limit)
     assert .005 < (found > limit).float().mean() <= .02
@@ -217,6 +228,26 @@ def test_within_five_seconds_a_visitor_draws_with_the_mouse(anew):
     assert answers(anew) == ['–']*3
     anew.get_by_role('button', name='Start from a real 7').first.click()
     assert answers(anew) == ['7']*3
+
+
+def test_in_chapter_07_a_bar_across_a_7_speaks_for_a_3(reader):
+    "What the text says of it: no answer changes, and the network leans on that place more"
+    page = reader('looking_inside.html')
+    page.get_by_role('button', name='Clear').click()
+
+    def draw(*corners):
+        "Draw a stroke; the scores of the linear model and of the network after it"
+        page.mouse.move(*at(page, *corners[0]))
+        page.mouse.down()
+        for corner in corners[1:]: page.mouse.move(*at(page, *corner), steps=8)
+        page.mouse.up()
+        assert answers(page) == ['7', '7', '7']
+        told = page.locator('.rung .dim').all_inner_texts()[1:]
+        return [float(re.match(r'score (-?[.\d]+)', text)[1]) for text in told]
+
+    without, barred = draw(*SEVEN), draw((80, 150), (215, 150))
+    kept = [b/a for a, b in zip(without, barred)]
+    assert .4 < kept[1] < .65 < kept[0] < .85
 
 
 def test_the_keyboard_does_all_of_it(anew):

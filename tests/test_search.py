@@ -74,7 +74,7 @@ universal approximation     | universal approximation @glossary; Any curve out o
 resnet 18 layers            | Eighteen layers
 confident mistakes          | confident_mistakes; confident_mistakes @api
 dead relu                   | Dead units; dead unit @glossary; dead_units
-overfitting                 | overfitting @glossary; Is ten epochs enough
+overfitting                 | overfitting @glossary; Are eight epochs enough
 log loss                    | cross-entropy @glossary; A loss that gives up
 install                     | Start here @index; Run it for a class @teachers
 how fast is it              | How fast @index; @benchmarks
