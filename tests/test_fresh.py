@@ -5,10 +5,13 @@ import subprocess
 import sys
 
 import nbformat
+import numpy as np
 import portable
 import pytest
 from compare import NBS, NOTEBOOKS, difference, differences, rerun, texts
 from directives import directives
+
+from digit_under_hood.explorable import Explorable, pack
 
 ROOT = NBS.parent
 
@@ -73,6 +76,32 @@ def test_comparison_reads_every_kind_of_output():
     first, *rest = texts(cell)
     assert first == 'stdout: loss 0.5\nloss 0.5\n'
     assert [text.strip() for text in rest] == ['7', 'picture']
+
+
+def played(**values) -> str:
+    "What `texts` makes of an explorable that holds `values`"
+    html = Explorable('pixels', pack(**values), b'', 'none')._repr_html_()
+    output = shown(text__html=html, image__png='AA==', text__plain='<Explorable>')
+    return texts(nbformat.v4.new_code_cell('x', outputs=[output]))[0]
+
+
+RAMP, NAMES = np.arange(-100, 100).astype('int8'), np.array([0, 1, 1], 'uint8')
+
+
+@pytest.mark.parametrize('now', [
+    dict(a=RAMP + np.int8(3)), dict(a=RAMP[:-1]), dict(a=RAMP.view('uint8')), dict(b=RAMP),
+    dict(names=NAMES[::-1].copy()), dict(f=np.float32([.5, 1])), dict(rate=.2), dict(which=['x'])])
+def test_comparison_sees_other_data_of_an_explorable(now):
+    stored = dict(a=RAMP, names=NAMES, f=np.float32([.5, 2]), rate=.1, which=['y'])
+    assert difference([played(**stored)], [played(**stored | now)])
+
+
+def test_comparison_allows_what_was_packed_two_steps_off_also_past_the_end():
+    near = dict(a=RAMP + np.int8(2), f=np.float32([.5001, np.nan]), rate=.10001, which=['y'])
+    stored = dict(a=RAMP, f=np.float32([.5, np.nan]), rate=.1, which=['y'])
+    assert difference([played(**stored)], [played(**near)]) is None
+    ends = np.arange(256).astype('uint8').view('int8')
+    assert difference([played(a=ends)], [played(a=ends + np.int8(2))]) is None
 
 
 def cell_of(source: str, output=None):
