@@ -18,7 +18,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help setup lab lab-reset edit test test-latest test-portable check nbs-test py-test docs docs-serve bench readme api shrink hooks clean
+.PHONY: help setup lab lab-reset edit test test-latest test-portable mutants check nbs-test py-test docs docs-serve bench readme api shrink hooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -72,10 +72,13 @@ test-latest: ## the notebooks and the library with the newest fastai, in an envi
 	.venv-latest/bin/python -m pip install --upgrade $(PIP_FLAGS) '.[course]' pytest
 	.venv-latest/bin/pip list 2>/dev/null | grep -E '^(fastai|fastcore|torch|fastbook) '
 	cd nbs && ../.venv-latest/bin/jupyter execute *.ipynb
-	.venv-latest/bin/pytest -q tests/test_data.py tests/test_learner.py tests/test_library.py
+	.venv-latest/bin/pytest -q tests/test_{data,learner,training_loop,library}.py
 
 test-portable: $(READY) ## compare the notebooks' outputs as other machines would make them (takes half an hour)
 	$(BIN)/python tools/portable.py
+
+mutants: $(READY) ## make mistakes in the Learner, one at a time: do the tests see each? (takes half an hour)
+	$(BIN)/python tools/mutants.py
 
 docs: $(READY) ## build the site into _docs
 	$(BIN)/python -m website build

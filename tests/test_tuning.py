@@ -60,6 +60,12 @@ def test_to_device_moves_model_loss_and_batches():
     assert moved == [(model, torch.device('cpu')), (loss_func, torch.device('cpu'))]
 
 
+@pytest.mark.parametrize('here, device', [(True, 'cuda'), (False, 'cpu')])
+def test_a_graphics_card_is_taken_if_there_is_one(here, device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: here)
+    assert ToDevice().device.type == device and ToDevice('meta').device.type == 'meta'
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='no graphics card here')
 def test_on_a_graphics_card():
     cpu, gpu = toy_learner(), toy_learner(ToDevice())
@@ -92,6 +98,7 @@ class Page:
     "What a notebook's `display` shows under one handle, in the order of its updates"
     def __init__(self): self.shown = []
     def display(self, shown, display_id):
+        assert display_id   # else there is nothing to update
         self.shown.append(shown)
         return self
     def update(self, shown): self.shown.append(shown)
@@ -179,12 +186,14 @@ def test_plots_show_the_record():
     assert list(each.get_ydata()) == learn.recorder.losses
     assert list(smooth.get_ydata()) == learn.recorder.smooth
     assert list(valid.get_xdata()) == [3, 6]
+    assert (plt.gca().get_xlabel(), plt.gca().get_ylabel()) == ('step', 'loss')
+    assert [text.get_text() for text in plt.gca().get_legend().texts] == [
+        'each batch', 'smoothed', 'validation']
     plt.close('all')
     learn.lr_find(1e-3, 1e-1, 10)
     assert plt.gca().get_xscale() == 'log' and len(plt.gca().lines[0].get_ydata()) <= 10
+    assert (plt.gca().get_xlabel(), plt.gca().get_ylabel()) == ('learning rate', 'loss')
     plt.close('all')
-
-
 
 
 # --- the finder at its limits
@@ -258,10 +267,12 @@ def test_a_batch_follows_its_model_to_another_device():
     "The `meta` device has no numbers, but it shows who was moved"
     seen = []
     learn = toy_learner(ToDevice('meta'))
-    def before(learn):   # ToDevice has been called before, by its order
+    def before(learn):
         seen.append((learn.xb.device.type, learn.yb.device.type))
         raise RuntimeError('enough')
-    with pytest.raises(RuntimeError, match='enough'): learn.fit(1, .1, at('before_batch', before))
+    look = at('before_batch', before)
+    look.order = -19   # an early one, but ToDevice is there before
+    with pytest.raises(RuntimeError, match='enough'): learn.fit(1, .1, look)
     assert seen == [('meta', 'meta')] and next(learn.model.parameters()).is_meta
 
 
@@ -279,10 +290,11 @@ def test_patience_has_a_least_value(patience):
 
 
 def test_three_epochs_without_a_better_one_end_a_fit():
-    "If nothing else is said; the validation loss counts"
-    learn = toy_learner(EarlyStopping())
-    learn.fit(9, 0.)   # nothing moves: the first epoch is the best
-    assert len(learn.recorder.epochs) == 4
+    "If nothing else is said; the validation loss counts, and a smaller one is better"
+    falling, still = toy_learner(EarlyStopping()), toy_learner(EarlyStopping())
+    falling.fit(6, .02)
+    still.fit(6, 0.)   # nothing moves: the first epoch is the best
+    assert (len(falling.recorder.epochs), len(still.recorder.epochs)) == (6, 4)
 
 
 def test_validation_is_drawn_where_it_was_measured():
