@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 from toys import Spy, at, mae, same, toy, toy_learner, weights
 
-from digit_under_hood.callbacks import Callback
+from digit_under_hood.callbacks import Callback, CancelFit
 from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders, set_lr
-from digit_under_hood.tuning import EarlyStopping, Progress, ToDevice, suggest
+from digit_under_hood.tuning import EarlyStopping, LRFinder, Progress, ToDevice, suggest
 
 # --- the other callbacks
 
@@ -263,6 +263,13 @@ def test_lr_find_ends_at_four_times_the_least_loss():
     assert all(loss <= 4*min(losses[:i + 1]) for i, loss in enumerate(losses[:-1]))
 
 
+def test_four_times_is_still_allowed():
+    def hear(*smooth):
+        LRFinder([]).after_loss(SimpleNamespace(recorder=SimpleNamespace(smooth=smooth)))
+    hear(2., 1., 4.)
+    with pytest.raises(CancelFit): hear(2., 1., 4.01)
+
+
 def test_a_batch_follows_its_model_to_another_device():
     "The `meta` device has no numbers, but it shows who was moved"
     seen = []
@@ -310,6 +317,7 @@ def test_validation_is_drawn_where_it_was_measured():
 def test_a_rate_of_a_schedule_does_not_hide_the_finders():
     rates = []
     class Schedule(Callback):
+        order = 49
         def before_batch(self, learn): set_lr(learn.opt, .123)
         def after_backward(self, learn): rates.append(learn.opt.param_groups[0]['lr'])
         def __deepcopy__(self, memo): return self
