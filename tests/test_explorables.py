@@ -28,7 +28,7 @@ def test_what_is_stored_is_one_module_of_today(name, notebook, html):
 
 
 def test_every_module_is_used():
-    shared = {'shared', 'models', 'plot', 'store'}
+    shared = {'shared', 'models', 'plot', 'store', 'fsrs', 'review'}
     assert {path.stem for path in MODULES.glob('*.js')} - shared == {name for name, *_ in stored()}
 
 

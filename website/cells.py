@@ -28,6 +28,11 @@ start('\1', explorable, true)
 </script>'''
 
 
+def fetched(html: str) -> str:
+    "An explorable whose code is a file of the site, shared by all pages"
+    return INLINE.sub(FETCHED, html)
+
+
 class Filter(FilterDefaults):
     "nbdev's processors for the docs, less those that write for Quarto or run cells"
     def base_procs(self): return [proc for proc in super().base_procs() if proc not in OURS]
@@ -49,7 +54,7 @@ def output(out: dict, options: dict, page) -> str:
     "HTML of one output in the best form that a page without a kernel can show; perhaps none"
     data = out.get('data', {})
     html = ''.join(data.get('text/html', ''))
-    if INLINE.search(html): return INLINE.sub(FETCHED, html)   # an explorable: its code is shared
+    if INLINE.search(html): return fetched(html)
     if any(kind in data for kind in PICTURES):
         caption = inline(options.get('fig-cap', ''), page)
         html, files = figure(data, page.next_figure(), options.get('fig-alt', ''), caption)

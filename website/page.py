@@ -10,13 +10,15 @@ from execnb.nbio import read_nb
 from nbdev.doclinks import NbdevLookup
 
 from .api import entry
-from .cells import Filter, code_cell
+from .cells import Filter, code_cell, fetched
 from .groups import Piece, guess, mark, parts, tidy
 from .markdown import anchor, inline, plain, render, scrolling
 from .signatures import Module
+from .tasks import Board
 
 SHOWS = re.compile(r'show_doc\(([\w.]+)\)')
 NEXT = re.compile(r'<p><a [^>]*>Next\b(?:(?!</a>|</p>).)*</a></p>\n?')
+BOARD = '<div class="practice"></div>'
 ENDS = {'what-we-know-now': 'known', 'your-turn': 'turn', 'questions': 'questions'}
 
 
@@ -48,6 +50,7 @@ class Page:
         if m := re.match(r'---\n(.*?)\n---\n', text, re.S): text = text[m.end():]
         self.about(yaml.safe_load(m[1]) if m else {})
         self.text = scrolling(render(NbdevLookup().linkify(text), self))
+        if BOARD in self.text: self.text = self.text.replace(BOARD, fetched(Board()._repr_html_()))
 
     def read_notebook(self) -> None:
         nb = read_nb(self.path)

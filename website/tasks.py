@@ -1,8 +1,14 @@
 "Tasks on a page: without a kernel, a task shows its question, and folded its hints and answer."
+import json
 import re
 from html import escape
 
-from digit_under_hood.practice import Do, find_task
+import numpy as np
+
+from digit_under_hood.choose import markup
+from digit_under_hood.explorable import Explorable, pack
+from digit_under_hood.practice import Do, find_task, task_names
+from digit_under_hood.tasks import CHAPTERS
 
 from .markdown import render
 
@@ -30,3 +36,20 @@ def asked(code: str, shown: list[str], page) -> tuple[str, list[str]]:
     if m := ASKS.search(code):
         return task(m[1], page), [html for html in shown if 'data-explorable' in html]
     return '', [] if ANSWERS.search(code) else shown
+
+
+class Board(Explorable):
+    "What is solved and which cards are due, for the page that shows it"
+    def __init__(self):
+        names = sorted(task_names(), key=lambda name: [*CHAPTERS].index(name.partition('.')[0]))
+        tasks = [dict(id=task.id, chapter=f'{CHAPTERS[task.chapter]} {task.chapter}',
+                      page=f'{task.chapter}.html', concept=task.concept, ask=self.asked(task),
+                      answer=markup(task.solution())) for task in map(find_task, names)]
+        data = np.frombuffer(json.dumps({'tasks': tasks}).encode(), np.uint8)
+        super().__init__('review', pack(tasks=data), b'', '')
+
+    def asked(self, task) -> str:
+        listed = ''.join(f'\n- {choice}' for choice, _ in getattr(task, 'choices', ()))
+        return markup(f'{task.ask}\n{listed}')
+
+    def fallback(self) -> str: return '<p>The table and the cards need JavaScript.</p>'
