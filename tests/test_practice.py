@@ -107,7 +107,7 @@ def test_do_tasks_fold_hints_and_answer(reader):
     assert part.locator('details').count() == len(task.hints) + 1
     assert not part.get_by_text('def double_odds').first.is_visible()
     part.get_by_text('The answer', exact=True).click()
-    part.get_by_text(task.why).wait_for()
+    part.get_by_text('says what becomes of each').wait_for()
     assert part.locator('pre').count() == len(task.marked('right'))
     assert 'Put your answer in place' not in page.locator('main').inner_text()
 
@@ -169,7 +169,10 @@ def test_records_join_as_in_the_notebooks(desk):
     other = {'tasks': {'similarity.rank_of': {'tries': 1, 'help': 9, 'at': '2026-02-01'},
                        'a.b': {'tries': 1, 'help': 0, 'at': '2026-01-01', 'solved': '2026-01-01'}},
              'cards': {'a.b': {'last_review': '2026-01-01'}}}
-    join = """async ([a, b]) => (await import('./assets/explorables/review.js')).joinProgress(a, b)"""
+    join = """async pair => {
+        const {joinProgress} = await import('./assets/explorables/review.js')
+        return joinProgress(...pair)
+    }"""
     for pair in ([TRIED, other], [other, TRIED], [TRIED, TRIED]):
         assert desk.evaluate(join, pair) == join_progress(*pair)
 
