@@ -12,15 +12,17 @@ from textwrap import dedent
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from digit_under_hood import practice, tasks
+
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = ('.git', '.venv*', '_docs', '_proc', 'build', 'dist', '*.egg-info', '*cache*')
 NAME = '12_rows'
 
 
-def blocks() -> list[tuple[str, str]]:
+def blocks(title: str = 'How to add a chapter') -> list[tuple[str, str]]:
     "Language and text of each fenced block in the section"
     text = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
-    section = re.split(r'^## ', text.partition('## How to add a chapter')[2], flags=re.M)[0]
+    section = re.split(r'^## ', text.partition(f'## {title}')[2], flags=re.M)[0]
     found = re.findall(r'^ *```(\w*)\n(.*?)^ *```$', section, re.M | re.S)
     return [(language, dedent(block)) for language, block in found]
 
@@ -59,3 +61,23 @@ def test_how_to_add_a_chapter(tmp_path):
     assert f'href="{pages[0]}"' in (copy/'_docs/index.html').read_text(encoding='utf-8')
     entries = json.loads((copy/'_docs/search.json').read_text(encoding='utf-8'))
     assert 'Rows of ink' in json.dumps(entries)
+
+
+def test_how_to_add_a_task(tmp_path, monkeypatch):
+    "The example is found, answers itself rightly, and knows its mistakes"
+    monkeypatch.setattr(practice, 'note_try', lambda *_, **__: None)
+    [example, asks, answers] = [block for _, block in blocks('How to add a task')]
+    (tmp_path/'pixels.py').write_text(
+        'import torch\nfrom digit_under_hood.practice import Do, cases, right, wrong\n' + example)
+    monkeypatch.setattr(tasks, '__path__', [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, 'digit_under_hood.tasks.pixels', raising=False)
+    assert practice.task_names() == ['pixels.inked']
+    task = practice.find_task('pixels.inked')
+    monkeypatch.delitem(sys.modules, 'digit_under_hood.tasks.pixels')
+    assert [task.check(f).right for f in task.marked('right')] == [True, True]
+    found = [task.check(f).mistake for f in task.marked('wrong')]
+    assert found == ['white', 'amount', 'all_of_them']
+    space = {'practice': practice.find_task, 'task': task}
+    assert "practice('pixels.inked')" in asks
+    exec(answers.replace('task.check(inked)', 'said = task.check(inked)'), space)
+    assert space['said'].right is None and 'def inked(image): return (image > 0)' in task.solution()
