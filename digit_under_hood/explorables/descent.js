@@ -163,7 +163,7 @@ async function render({model, el}) {
     tell(at, losses, gone, keeps)
     const {axes, bottom} = rulers[ruler], left = axes.map(axis => [knobs, start].map(k => axis.reduce((sum, v, i) => sum + v*(k[i] - bottom[i]), 0)))
     body.replaceChildren(...[2, 1, 0].map(k => h('tr', {className: Math.abs(keeps[k]) >= 1 ? 'wrong' : ''}, h('th', {scope: 'row'}, DIRECTIONS[k]),
-      ...[brief(curvatures[k], 4), brief(keeps[k], Math.abs(Math.abs(keeps[k]) - 1) < .01 ? 7 : 3), `${brief(100*left[k][0]/left[k][1], 3)} %`].map(t => h('td', {}, t)))))
+      ...[brief(curvatures[k], 4), brief(keeps[k], Math.abs(Math.abs(keeps[k]) - 1) < .01 ? 7 : 3), `${brief(100*left[k][0]/left[k][1], 4)} %`].map(t => h('td', {}, t)))))
   }
 
   function tell(at, losses, gone, keeps) {

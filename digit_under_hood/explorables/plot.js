@@ -86,7 +86,8 @@ export function plot({label, height = 240, square = false, ...axes}) {
     const width = el.clientWidth
     if (!width) return
     const rows = ticks(axes.ys, Math.max(2, (square ? 320 : height)/42), axes.logY), words = tickLabels(rows, axes.logY)
-    room.left = 12 + Math.max(0, ...words.map(([digits, power]) => 7.2*digits.length + 5.5*power.length))
+    const widest = words => Math.max(0, ...words.map(([digits, power]) => 7.2*digits.length + 5.5*power.length))
+    room.left = 12 + widest(words)
     room.top = axes.yLabel ? 30 : 8
     room.width = Math.max(width - room.left - 18, 1)
     room.height = square ? room.width : height - room.top - (axes.xLabel ? 42 : 24)
@@ -104,7 +105,9 @@ export function plot({label, height = 240, square = false, ...axes}) {
       node(grid, 'path', {d: `M${room.left} ${y}H${right}`})
       write(room.left - 7, y + 4.5, 'end', words[i])
     })
-    const columns = ticks(axes.xs, clamp(room.width/62, 2, 10), axes.logX)
+    const trials = [10, 8, 6, 5, 4, 3, 2].map(count => ticks(axes.xs, count, axes.logX))
+    const fits = values => values.length*(widest(tickLabels(values, axes.logX)) + 16) <= room.width
+    const columns = trials.find(fits) ?? trials.at(-1)
     tickLabels(columns, axes.logX).forEach((words, i) => {
       const x = room.left + toX(columns[i])
       node(grid, 'path', {d: `M${x} ${room.top}V${bottom}`})
@@ -128,7 +131,7 @@ export function plot({label, height = 240, square = false, ...axes}) {
     keep('line', key, () => node(under, 'path'), ({made}) => {
       const all = points.map(([x, y]) => [toX(x), toY(y)]), {width, height} = room
       let d = '', pen = ''
-      if (filled) d = `M${all.filter(p => p.every(Number.isFinite)).map(([x, y]) => [clamp(x, -width, 2*width), clamp(y, -height, 2*height)].join(' ')).join('L')}Z`
+      if (filled) d = all.filter(p => p.every(Number.isFinite)).map(([x, y], i) => `${i ? 'L' : 'M'}${clamp(x, -width, 2*width)} ${clamp(y, -height, 2*height)}`).join('')
       else all.forEach((b, i) => {
         const part = i && [...all[i - 1], ...b].every(Number.isFinite) ? cut(all[i - 1], b, width, height) : null
         if (!part) return
@@ -223,7 +226,10 @@ export function plot({label, height = 240, square = false, ...axes}) {
   new ResizeObserver(() => { if (el.clientWidth !== +svg.getAttribute('width')) layout() }).observe(el)
   return {
     el, room, toX, toY, line, dots, text, handles,
-    set(changes) { Object.assign(axes, changes); layout() },     // xs, ys, logX, logY, xLabel, yLabel
+    set(changes) {   // xs, ys, logX, logY, xLabel, yLabel
+      const before = JSON.stringify(axes)
+      if (JSON.stringify(Object.assign(axes, changes)) !== before) layout()
+    },
     name(words) { svg.setAttribute('aria-label', words) },
     at: e => back(...pixels(e)),
   }
