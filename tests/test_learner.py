@@ -41,7 +41,7 @@ def test_the_recorder_comes_first():
         if learn.training: seen.append(learn.recorder.losses[-1] == learn.loss)
     row = at('after_epoch', lambda l: seen.append(l.recorder.epochs[-1]['valid_loss'] > 0))
     step = at('after_loss', loss)
-    step.order = row.order = -9   # whatever else they are before
+    step.order = row.order = -10   # whatever else they are before
     toy_learner(step, row).fit(2, .1)
     assert len(seen) == 2*3 + 2 and all(seen)
 

@@ -211,6 +211,9 @@ def test_lr_find_names_no_rate_where_nothing_is_learnt(end):
 def test_suggestions_by_hand():
     lrs = [10.**k for k in range(-6, 1)]
     assert suggest(lrs, [9., 9., 8., 4., 3., 2., 5.]) == (1e-3, 1e-4)
+    assert suggest(lrs, [8., 9., 8., 4., 3., 2., 5.]) == (1e-3, 1e-4)   # the rise before is no fall
+    assert suggest([1e-6, 1e-5, .1, 1.], [10., 8., 5., 9.]) == (1e-5, 1e-6)   # uneven rates
+    assert suggest([1e-3, 1e-2, .1], [10., 9., 9.5]) == (1e-3, 1e-3)   # a tenth is enough
     assert suggest(lrs, [1., 2., 3., 4., 5., 6., 7.]) == (None, None)
     assert suggest(lrs, [7., 6., 5., 4., 3., 2., 1.]) == (None, None)
     assert suggest(lrs, [7., 7., 6.4, 7., 7., 7., 9.]) == (None, None)
@@ -278,7 +281,7 @@ def test_a_batch_follows_its_model_to_another_device():
         seen.append((learn.xb.device.type, learn.yb.device.type))
         raise RuntimeError('enough')
     look = at('before_batch', before)
-    look.order = -19   # an early one, but ToDevice is there before
+    look.order = -20   # an early one, but ToDevice is there before
     with pytest.raises(RuntimeError, match='enough'): learn.fit(1, .1, look)
     assert seen == [('meta', 'meta')] and next(learn.model.parameters()).is_meta
 
@@ -317,7 +320,7 @@ def test_validation_is_drawn_where_it_was_measured():
 def test_a_rate_of_a_schedule_does_not_hide_the_finders():
     rates = []
     class Schedule(Callback):
-        order = 49
+        order = 50   # the finder comes after it all the same
         def before_batch(self, learn): set_lr(learn.opt, .123)
         def after_backward(self, learn): rates.append(learn.opt.param_groups[0]['lr'])
         def __deepcopy__(self, memo): return self
