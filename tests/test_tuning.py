@@ -13,7 +13,7 @@ from toys import Spy, at, mae, same, toy, toy_learner, weights
 
 from digit_under_hood.callbacks import Callback, CancelFit
 from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders, set_lr
-from digit_under_hood.tuning import EarlyStopping, LRFinder, Progress, ToDevice, suggest
+from digit_under_hood.tuning import EarlyStopping, LRFinder, Progress, Repeated, ToDevice, suggest
 
 # --- the other callbacks
 
@@ -264,6 +264,13 @@ def test_lr_find_ends_at_four_times_the_least_loss():
     plt.close('all')
     assert losses[-1] > 4*min(losses)
     assert all(loss <= 4*min(losses[:i + 1]) for i, loss in enumerate(losses[:-1]))
+
+
+def test_a_loader_is_walked_through_until_there_is_enough():
+    "One without a batch ends the trial, and does not hold it for ever"
+    assert [*Repeated('abc', 5)] == [*'abcab']
+    with pytest.raises(ValueError, match='without a batch'):
+        toy_learner(dls=DataLoaders([])).lr_find()
 
 
 def test_four_times_is_still_allowed():
