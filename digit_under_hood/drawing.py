@@ -16,12 +16,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from .explorable import Explorable, pack, still_png
+from .testing import check
 
 # %% ../nbs/e_drawing.ipynb #3d514c4d
 def shapes(
     images:torch.Tensor, # floats in [0,1], shape (n, 28, 28)
 )->torch.Tensor:         # shape (n, 196), each row of length 1; 0 for blank paper
     "Blur images, keep every second pixel, and scale each to length 1"
+    check(images=(images, 'floats (n, 28, 28)'))
     small = F.avg_pool2d(images[:, None], 3, stride=2, padding=1).flatten(1)
     return small/small.norm(dim=1, keepdim=True).clamp(min=1e-9)
 
@@ -32,6 +34,8 @@ def typical_shapes(
     rounds:int=10,
 )->torch.Tensor:         # uint8 from 0 to 15, shape (k, 196)
     "Find `k` shapes that stand for those of all `images` (k-means)"
+    check(images=(images, 'floats (n, 28, 28)'), k=(k, 'a whole number from 1'),
+          rounds=(rounds, 'a whole number from 0'))
     if not 0 < k <= len(images): raise ValueError(f'k: got {k}, wants 1 to {len(images)}')
     seen = shapes(images)
     centres = seen[torch.linspace(0, len(seen) - 1, k).long()]
@@ -47,6 +51,7 @@ def strangeness(
     typical:torch.Tensor, # as `typical_shapes` gives them, shape (k, 196)
 )->torch.Tensor:          # shape (n,): 0 for a typical shape, 1.41 for one that shares no ink
     "Measure how far each image is from the nearest typical shape"
+    check(typical=(typical, 'whole numbers (k, 196)'))
     known = typical.float()/typical.float().norm(dim=1, keepdim=True)
     exact = 'donot_use_mm_for_euclid_dist'
     return torch.cdist(shapes(images), known, compute_mode=exact).amin(1)
@@ -57,6 +62,7 @@ def rounded(
     inked:torch.Tensor,      # bool, one for each number that goes in: is it worth a weight?
 )->nn.Sequential:            # the like, with other weights in its first layer
     "Round the first layer's weights to whole multiples of a step, one a unit, from -63 to 63"
+    check(net=(net, 'an nn.Sequential'), inked=(inked, 'zeros and ones (n)'))
     net = deepcopy(net).requires_grad_(False)
     weights = next(net.parameters())
     weights *= inked
@@ -122,8 +128,13 @@ def drawing_pad(
     samples:Sequence[int],# positions of images to start from; the first is shown at once
 )->Explorable:
     "Make a pad on which a drawing is classified by three models, who say why"
-    if images.min() < 0 or images.max() > 1:
-        raise ValueError(f'images: got {images.min():g} to {images.max():g}, wants 0 to 1')
+    check(images=(images, 'floats from 0 to 1 (n, 28, 28)'), labels=(labels, 'whole numbers (n)'),
+          ideals=(ideals, 'floats from 0 to 1 (2, 28, 28)'), bias=(bias, 'finite floats (1)'),
+          weights=(weights, 'finite floats (784, 1)'), net=(net, 'an nn.Sequential'),
+          typical=(typical, 'whole numbers (k, 196)'), limit=(limit, 'a number from 0'),
+          inside=(inside, 'a whole number from 0'), samples=(samples, 'a list'))
+    if not {*samples} <= {*range(len(images))} or not samples:
+        raise ValueError(f'samples: got {samples}, wants some of 0 to {len(images) - 1}')
     models, label = (ideals, weights.detach(), bias.detach(), net), int(labels[samples[0]])
     data = pack(**_numbers(*models), **_windows(images), labels=labels.to(torch.uint8),
                 typical=typical, limit=round(limit, 4), inside=inside, samples=list(samples))

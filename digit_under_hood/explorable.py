@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .testing import check
+
 # %% ../nbs/d_explorable.ipynb #d0d5a911
 def pack(
     **values, # arrays and tensors (uint8, int8, uint16, float32), and what JSON can hold
@@ -54,6 +56,8 @@ def module_code(
 )->str:
     "Put the JavaScript of an explorable and all that it imports into one module"
     found = {}
+    if not isinstance(name, str) or not (CODE/f'{name}.js').is_file():
+        raise ValueError(f'name: got {name!r}, wants one such as pixels')
     def read(file):
         text = (CODE/file).read_text(encoding='utf-8')
         for other in re.findall(r"^import .*?'\./(.+?)'$", text, re.M):
@@ -149,9 +153,11 @@ def pixel_inspector(
     part:tuple[slice, slice]=(slice(4, 10), slice(4, 10)), # rows and columns marked at the start
 )->Explorable:
     "Make a view of digits whose pixels can be read one by one, and cut out with their code"
-    if images.dtype != torch.uint8 or images.shape[1:] != (28, 28):
+    check(images=(images, 'numbers (n, 28, 28)'))
+    if images.dtype != torch.uint8:
         got = f'{str(images.dtype)[6:]} {tuple(images.shape)}'
         raise ValueError(f'images: got {got}, wants uint8 (n, 28, 28)')
+    check(names=(names, 'a list'))
     if len(names) != len(images):
         raise ValueError(f'names: got {len(names)} for {len(images)} images, wants one each')
     (top, bottom, _), (left, right, _) = (cut.indices(28) for cut in part)

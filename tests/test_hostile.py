@@ -23,11 +23,15 @@ from digit_under_hood.mnist_linear import linear1
 nan, inf = torch.nan, torch.inf
 CLEAR = re.compile(r'\w+: got .*, wants .*', re.S)
 MODULES = ('pixels similarity broadcasting validation quadratic_sgd valleys mnist_linear gradients '
-           'epochs comparing mlp looking_inside').split()
+           'epochs comparing mlp looking_inside explorable drawing data files').split()
 RIGHT = {'slope x -1.0', 'broadcast_steps shape_a []', 'broadcast_steps shape_b []',
          'init_params size []'}   # no mistake at all
 LEFT_OUT = {'SIGNED': 'colours, no function',
-            'BroadcastSteps': 'a result, made by broadcast_steps alone'}
+            'BroadcastSteps': 'a result, made by broadcast_steps alone',
+            'Explorable': 'a result, made by functions that check what they are given',
+            'live_widget': 'takes such a result', 'unpack': 'takes what pack gave',
+            'pack': 'takes values under any name; what it refuses stands in its appendix',
+            'still_png': 'takes a function that draws', 'mnist_sample': 'takes nothing'}
 
 
 def digits(): return torch.linspace(0, 1, 3*784).view(3, 28, 28)
@@ -37,6 +41,8 @@ def labels(): return torch.tensor([1, 0, 1])
 def weights(): return torch.full((784, 1), .01).requires_grad_()
 def knobs(): return torch.tensor([.1, .2, .3]).requires_grad_()
 def square(x): return (x**2).sum()
+def typical(): return (digits()*15).byte()[:, ::2, ::2].flatten(1)
+def pad_net(): return nn.Sequential(nn.Linear(784, 2), nn.ReLU(), nn.Linear(2, 1))
 def net(): return nn.Sequential(nn.Linear(784, 2), nn.ReLU(), nn.Linear(2, 1)).requires_grad_(False)
 
 
@@ -49,8 +55,13 @@ def files(tmp_path_factory):
     Image.fromarray(np.zeros((28, 28), np.uint8)).save(path)
     GOOD['image_tensor'] = lambda: dict(path=path)
     GOOD['stack_images'] = lambda: dict(files=[path, path])
+    array, idx = np.arange(3, dtype=np.uint8), path.with_name('labels.idx')
+    GOOD['write_idx'] = lambda: dict(array=array, path=idx)
+    GOOD['read_idx'] = lambda: dict(source=(2049).to_bytes(4, 'big') + bytes([0, 0, 0, 1, 7]))
     matplotlib.use('agg')
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path.parent)   # for what is written to a bad path
+        yield
 
 
 GOOD = {
@@ -110,6 +121,21 @@ GOOD = {
     'layer_outputs': lambda: dict(model=net(), xb=rows()),
     'dead_units': lambda: dict(model=net(), x=rows()),
     'confusion_counts': lambda: dict(preds=labels(), targets=labels(), n_classes=2),
+    'module_code': lambda: dict(name='pixels'),
+    'pixel_inspector': lambda: dict(images=(digits()*255).byte(), names=['a', 'b', 'c']),
+    'shapes': lambda: dict(images=digits()),
+    'typical_shapes': lambda: dict(images=digits(), k=2, rounds=2),
+    'strangeness': lambda: dict(images=digits(), typical=typical()),
+    'rounded': lambda: dict(net=pad_net(), inked=torch.arange(784) % 2 == 0),
+    'drawing_pad': lambda: dict(
+        ideals=digits()[:2], weights=weights().detach(), bias=torch.zeros(1), net=pad_net(),
+        typical=typical(), limit=.5, inside=98, images=digits(), labels=3 + 4*labels(),
+        samples=[0, 1]),
+    'load_digits': lambda: dict(digits=[3], split='valid', scaled=True),
+    'image_writers': lambda: dict(digits=[3], split='valid'),
+    'image_numbers': lambda: dict(digit=3, split='valid'),
+    'read_arrays': lambda: dict(names=['valid_labels']),
+    'write_idx': dict, 'read_idx': dict,   # filled in above
     'confident_mistakes': lambda: dict(scores=labels() - .5, targets=1 - labels(), n=2),
 }
 
@@ -169,7 +195,7 @@ def outcome(function, arguments, name, bad):
 
 FUNCTIONS = {name: getattr(module, name)
              for module in (import_module(f'digit_under_hood.{name}') for name in MODULES)
-             for name in module.__all__ if name not in LEFT_OUT}
+             for name in module.__all__ if name not in LEFT_OUT and name.lower() == name}
 
 
 def calls():
