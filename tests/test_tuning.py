@@ -1,6 +1,8 @@
 "Early stopping, devices, the bar and the rate finder: what they do, and that they leave no trace."
 import math
 import random
+from contextlib import contextmanager
+from itertools import count
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -173,7 +175,7 @@ def test_lr_find_puts_all_back_after_an_error():
     with pytest.raises(FloatingPointError, match='nan at step 1'): learn.lr_find()
 
 
-@pytest.mark.parametrize('args', [(0, 1), (1, .1), (-1, 1)])
+@pytest.mark.parametrize('args', [(0, 1), (1, .1), (-1, 1), (1, 1)])
 def test_lr_find_wants_a_range(args):
     with pytest.raises(ValueError, match='start'): toy_learner().lr_find(*args)
 
@@ -271,6 +273,37 @@ def test_a_loader_is_walked_through_until_there_is_enough():
     assert [*Repeated('abc', 5)] == [*'abcab']
     with pytest.raises(ValueError, match='without a batch'):
         toy_learner(dls=DataLoaders([])).lr_find()
+
+
+def test_lr_find_tries_a_hundred_rates_up_to_ten():
+    "If nothing else is said; callbacks that only look on are left out, split and context are not"
+    rates, opened = [], []
+    @contextmanager
+    def context():
+        opened.append(1)
+        yield
+    look = at('after_batch', lambda learn: 1/0)
+    note = at('after_backward', lambda learn: rates.append(learn.opt.param_groups[0]['lr']))
+    flat = lambda preds, targets: preds.mean().sigmoid()
+    turned = [(yb, xb) for xb, yb in toy().train]
+    learn = toy_learner(look, note, dls=DataLoaders(turned), loss_func=flat)
+    learn.split, learn.context = lambda batch: (batch[1], batch[0]), context
+    learn.lr_find()
+    plt.close('all')
+    assert (len(rates), rates[0], rates[-1]) == (100, pytest.approx(1e-6), pytest.approx(10.))
+    assert len(opened) == 200   # for predicting and for the loss
+
+
+@pytest.mark.parametrize('last, enough', [(19, False), (20, True)])
+def test_a_fifth_of_the_rates_is_enough_to_draw(last, enough):
+    "Before that a loss that is no number is an error; after it, the explosion that was sought"
+    calls = count(1)
+    learn = toy_learner(
+        loss_func=lambda p, t: p.mean()*0 + (1. if next(calls) <= last else math.nan))
+    if enough: assert learn.lr_find() == (None, None)
+    else:
+        with pytest.raises(FloatingPointError): learn.lr_find()
+    plt.close('all')
 
 
 def test_four_times_is_still_allowed():
