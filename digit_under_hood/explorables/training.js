@@ -153,7 +153,7 @@ const STYLE = `
 .wrong { background-color: var(--well) } .wrong .cells { outline: 1.5px dashed currentColor; outline-offset: 1px }
 .ends { display: flex; justify-content: space-between }
 .key i { display: inline-block; width: 1.1rem; height: 0; border-top: 2px solid var(--text); vertical-align: .28em } .key .seen { border-top: 1px solid var(--dim) } .key { margin: .1rem 0 .6rem }
-.film { margin-top: .8rem; display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: .9rem; align-items: center } .film button:first-child { min-width: 5.2rem }
+.film .value { padding-bottom: .25rem } .film { margin-top: .8rem; display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: .9rem; align-items: center } .film button:first-child { min-width: 5.2rem }
 @container (max-width: 40rem) { .parts { grid-template-columns: minmax(0, 8.5rem) minmax(0, 1fr) } .plots { grid-column: 1/3 } }
 @container (max-width: 27rem) { .box { padding: .8rem } .parts { gap: 1rem; grid-template-columns: minmax(0, 6.5rem) minmax(0, 1fr) } .film { grid-template-columns: auto minmax(0, 1fr) } .film .slider { grid-column: 1/3; grid-row: 1 } }
 `
