@@ -190,15 +190,16 @@ class result_shape(Do):
         return max(a, b, key=len)
 
     @wrong('Right where the shapes fit. Where they do not, this stops with an error, and wanted is '
-           '`None`.', when=lambda made, a, b: isinstance(made.error, ValueError | RuntimeError))
+           '`None`.', when=lambda made, a, b: isinstance(made.error, ValueError | RuntimeError)
+           and any(m != n and 1 not in (m, n) for m, n in zip(a[::-1], b[::-1])))
     def stops(a, b): return torch.broadcast_shapes(a, b)
 
 
 class without_ink(FixIt):
     """
-    From each image its own mean is to be subtracted, so that every image averages 0 afterwards,
-    and then it does not. Other numbers of images are not even accepted. Repair it: `images` is
-    `(n, h, w)`.
+    This is to subtract from each image, of `images` `(n, h, w)`, its own mean, so that each of
+    them averages 0. With three images of 3 by 3 it runs, but they do not average 0; with most
+    shapes it stops. Repair it.
     """
     concept, planted = 'broadcasting', 'lost_axes'
     equal = dict.fromkeys(('kept: (1, 2) -> (2, 1)', 'added: (-1, -2) -> (-2, -1)'),
