@@ -1,5 +1,6 @@
 "The chapters as authors and students meet them: in JupyterLab, in a real browser."
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -114,7 +115,8 @@ def lab(browser, copy):
     "A page with a JupyterLab of the project, which reaches its server only"
     command = [sys.executable, '-m', 'jupyterlab', '--allow-root', '--no-browser', '@', 'nbs']
     with served(copy, command, JUPYTER_CONFIG_PATH=str(copy/'jupyter'),
-                JUPYTERLAB_WORKSPACES_DIR=str(copy/'spaces')) as address:
+                JUPYTERLAB_WORKSPACES_DIR=str(copy/'spaces'),
+                XDG_DATA_HOME=str(copy/'data')) as address:
         context = browser.new_context(viewport={'width': 1280, 'height': 900})
         refused = []
 
@@ -131,6 +133,52 @@ def lab(browser, copy):
         yield page
         context.close()
         assert refused == []
+
+
+def shown(page) -> str:
+    "What the cell that ran last has shown"
+    page.wait_for_timeout(300)
+    page.wait_for_function(READY, timeout=120_000)
+    return page.evaluate("""() => {
+        const cells = window.jupyterapp.shell.currentWidget.content.widgets
+        const ran = cells.filter(cell => cell.model.executionCount)
+        ran.sort((a, b) => a.model.executionCount - b.model.executionCount)
+        return ran.at(-1).node.querySelector('.jp-Cell-outputArea').innerText }""")
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='keeps its notes where XDG_DATA_HOME says')
+def test_a_task_wrong_helped_right_and_seen_in_progress(lab, copy):
+    "By keyboard, from the first cell to the last"
+    cells = ["from digit_under_hood.practice import practice\n"
+             "from digit_under_hood.review import progress, review",
+             "task = practice('similarity.double_odds')", 'task.check(...)']
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    book.metadata.kernelspec = {'name': 'python3', 'display_name': 'python3'}
+    nbformat.write(book, copy/'nbs'/'a_try.ipynb')
+    open_notebook(lab, 'a_try.ipynb')
+    lab.locator('.jp-Notebook:visible .cm-content').first.click()
+    lab.keyboard.press('Shift+Enter')
+    lab.keyboard.press('Shift+Enter')
+    assert 'Task: list comprehension.' in shown(lab)
+    lab.keyboard.press('Shift+Enter')
+    assert 'Put your answer in place' in shown(lab)
+    said = {}
+    check = 'task.check(lambda numbers: [2*n for n in numbers if n % 2 == '
+    for line in (f'{check}0])', 'task.hint()', f'{check}1])', 'progress()', 'review()'):
+        lab.keyboard.press('Enter')   # into the new cell at the end
+        lab.keyboard.insert_text(line)
+        lab.keyboard.press('Shift+Enter')
+        said[line] = shown(lab)
+    wrong, hint, right, solved, card = said.values()
+    assert wrong.startswith('Not yet. You have taken the even numbers.') and 'lets only some' in hint
+    assert right.startswith('Right.')
+    row = next(line for line in solved.splitlines() if '02 similarity' in line)
+    assert '●○' in row and 'list comprehension' in row
+    assert 'Card: list comprehension' in card
+    kept = json.loads((copy/'data/digit_under_hood/progress.json').read_text())['tasks']
+    note = kept['similarity.double_odds']
+    assert (note['tries'], note['help']) == (2, 1) and note['solved']
+    close(lab)
 
 
 @pytest.mark.parametrize('name', [name for name in NOTEBOOKS if name != WHOLE])
