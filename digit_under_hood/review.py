@@ -36,6 +36,7 @@ class Card:
                  name:str): # of a task
         self.task = find_task(name)
 
+    def __repr__(self): return f'<card {self.task.id}>'
     def _repr_markdown_(self)->str:
         choices = ''.join(f'\n- {choice}' for choice, _ in getattr(self.task, 'choices', ()))
         return (f'**Card: {self.task.concept}.** {self.task.ask}\n{choices}\n\n*Say it to yourself'

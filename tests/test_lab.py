@@ -135,15 +135,11 @@ def lab(browser, copy):
         assert refused == []
 
 
-def shown(page) -> str:
-    "What the cell that ran last has shown"
-    page.wait_for_timeout(300)
-    page.wait_for_function(READY, timeout=120_000)
-    return page.evaluate("""() => {
-        const cells = window.jupyterapp.shell.currentWidget.content.widgets
-        const ran = cells.filter(cell => cell.model.executionCount)
-        ran.sort((a, b) => a.model.executionCount - b.model.executionCount)
-        return ran.at(-1).node.querySelector('.jp-Cell-outputArea').innerText }""")
+def shown(page, place: int) -> str:
+    "What the cell at `place` shows once all cells have run"
+    page.wait_for_function(DONE, timeout=120_000)
+    outputs = page.evaluate(CELLS)[place]['outputs']
+    return '\n'.join(''.join(out['data']['text/markdown']) for out in outputs)
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='keeps its notes where XDG_DATA_HOME says')
@@ -157,24 +153,24 @@ def test_a_task_wrong_helped_right_and_seen_in_progress(lab, copy):
     nbformat.write(book, copy/'nbs'/'a_try.ipynb')
     open_notebook(lab, 'a_try.ipynb')
     lab.locator('.jp-Notebook:visible .cm-content').first.click()
-    lab.keyboard.press('Shift+Enter')
-    lab.keyboard.press('Shift+Enter')
-    assert 'Task: list comprehension.' in shown(lab)
-    lab.keyboard.press('Shift+Enter')
-    assert 'Put your answer in place' in shown(lab)
-    said = {}
+    for _ in cells: lab.keyboard.press('Shift+Enter')
+    assert '**Task: list comprehension.**' in shown(lab, 1)
+    assert 'Put your answer in place' in shown(lab, 2)
+    said = []
     check = 'task.check(lambda numbers: [2*n for n in numbers if n % 2 == '
-    for line in (f'{check}0])', 'task.hint()', f'{check}1])', 'progress()', 'review()'):
+    lines = f'{check}0])', 'task.hint()', f'{check}1])', 'progress()', 'review()'
+    for place, line in enumerate(lines, len(cells)):
         lab.keyboard.press('Enter')   # into the new cell at the end
         lab.keyboard.insert_text(line)
         lab.keyboard.press('Shift+Enter')
-        said[line] = shown(lab)
-    wrong, hint, right, solved, card = said.values()
-    assert wrong.startswith('Not yet. You have taken the even numbers.') and 'lets only some' in hint
-    assert right.startswith('Right.')
+        said.append(shown(lab, place))
+    wrong, hint, right, solved, card = said
+    assert wrong.startswith('**Not yet.** You have taken the even numbers.')
+    assert 'lets only some' in hint
+    assert right.startswith('**Right.**')
     row = next(line for line in solved.splitlines() if '02 similarity' in line)
     assert '●○' in row and 'list comprehension' in row
-    assert 'Card: list comprehension' in card
+    assert '**Card: list comprehension.**' in card
     kept = json.loads((copy/'data/digit_under_hood/progress.json').read_text())['tasks']
     note = kept['similarity.double_odds']
     assert (note['tries'], note['help']) == (2, 1) and note['solved']
