@@ -66,10 +66,10 @@ def due_cards(
     now:datetime|None=None, # when, if not now
 )->list[str]:
     "Name the tasks that were met and are due, those that wait longest first"
-    found, now = read_progress(), (now or datetime.now(UTC)).isoformat()
+    found, today = read_progress(), (now or datetime.now(UTC)).isoformat()
     due = {name: found['cards'].get(name, {}).get('due', '') for name in found['tasks']
            if name in task_names()}
-    return sorted((name for name, day in due.items() if day <= now), key=lambda name: due[name])
+    return sorted((name for name, day in due.items() if day <= today), key=lambda name: due[name])
 
 def review()->Any:
     "Give the card that waits longest, or say that none is due"
