@@ -271,6 +271,7 @@ def test_lr_find_ends_at_four_times_the_least_loss():
 def test_a_loader_is_walked_through_until_there_is_enough():
     "One without a batch ends the trial, and does not hold it for ever"
     assert [*Repeated('abc', 5)] == [*'abcab']
+    assert [*Repeated(iter('abc'), 5)] == [*'abc']   # used up
     with pytest.raises(ValueError, match='without a batch'):
         toy_learner(dls=DataLoaders([])).lr_find()
 
