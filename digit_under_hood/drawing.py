@@ -114,6 +114,11 @@ def _still(image, label, ideals, weights, bias, net)->bytes:
         right.axis('off')
     return still_png(draw, 1.9)
 
+def _alt(label:int)->str:
+    "Say what that picture shows"
+    return (f'A handwritten {label}, the pixels that spoke for and against, and the answers of '
+            'three models. With scripts this is a pad to draw on.')
+
 # %% ../nbs/e_drawing.ipynb #3deb98ba
 def drawing_pad(
     ideals:torch.Tensor,  # the ideal 3 and the ideal 7, floats in [0,1], shape (2, 28, 28)
@@ -138,6 +143,4 @@ def drawing_pad(
     models, label = (ideals, weights.detach(), bias.detach(), net), int(labels[samples[0]])
     data = pack(**_numbers(*models), **_windows(images), labels=labels.to(torch.uint8),
                 typical=typical, limit=round(limit, 4), inside=inside, samples=list(samples))
-    alt = (f'A handwritten {label}, the pixels that spoke for and against, and the answers of '
-           'three models. With scripts this is a pad to draw on.')
-    return Explorable('draw', data, _still(images[samples[0]], label, *models), alt)
+    return Explorable('draw', data, _still(images[samples[0]], label, *models), _alt(label))

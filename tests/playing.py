@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
-from test_site import AXE, PHONE, settle
+from test_site import AXE, PHONE, coloured, settle
 
 from digit_under_hood.explorable import unpack
 
@@ -63,9 +63,11 @@ def opened(browser, site, path: str, **options) -> Iterator:
 def for_everyone(page, name: str) -> None:
     "axe finds nothing in explorable `name`, the page is no wider than it is, fingers find all"
     page.evaluate(AXE)
-    found = page.evaluate(f'axe.run(document.querySelector("[data-explorable={name}]"))')
-    assert [f'{v["id"]}: {node["html"][:80]}' for v in found['violations']
-            for node in v['nodes']] == []
+    for scheme in 'dark', 'light':
+        coloured(page, scheme)
+        found = page.evaluate(f'axe.run(document.querySelector("[data-explorable={name}]"))')
+        assert [f'{v["id"]}, {scheme}: {node["html"][:80]}' for v in found['violations']
+                for node in v['nodes']] == []
     assert page.evaluate('document.documentElement.scrollWidth <= innerWidth')
     small = page.locator(f'[data-explorable={name}]').locator(
         'button:visible, input:visible, select:visible').evaluate_all('''all => all.filter(b =>

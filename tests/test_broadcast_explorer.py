@@ -69,7 +69,7 @@ def board(page):
     "Sizes of what comes out, the reasons, and what torch says, as the page shows them"
     cells = page.locator('[data-explorable=broadcast] tr')
     rows = [cells.nth(i).locator('td').all_inner_texts() for i in (3, 4)]
-    return *rows, page.locator('.verdict').inner_text()
+    return *rows, page.locator('[data-explorable=broadcast] .verdict').inner_text()
 
 
 def test_broadcast_shapes_are_changed_by_mouse_and_keyboard(reader):

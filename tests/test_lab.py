@@ -175,6 +175,7 @@ def test_a_task_wrong_helped_right_and_seen_in_progress(lab, copy):
     note = kept['similarity.double_odds']
     assert (note['tries'], note['help']) == (2, 1) and note['solved']
     close(lab)
+    (copy/'nbs'/'a_try.ipynb').unlink()   # a student gets what is in the folder
 
 
 @pytest.mark.parametrize('name', [name for name in NOTEBOOKS if name != WHOLE])

@@ -59,7 +59,7 @@ def test_links_lead_to_the_repository_only_where_it_is_published(some_pages):
     html = (out/'similarity.html').read_text(encoding='utf-8')
     colab = 'https://colab.research.google.com/github/someone/course/blob/gh-pages/notebooks/'
     assert (f'{colab}02_similarity.ipynb' in html) == bool(git)
-    assert html.count('aria-label="source of') == (4 if git else 0)
+    assert html.count('aria-label="source of') == (5 if git else 0)
     assert ('issues/new?title=Mistake%20in%20%E2%80%9CSimilarity' in html) == bool(git)
 
 

@@ -188,7 +188,7 @@ const STYLE = `
 [hidden] { display: none !important } .row { gap: .5rem 1rem } .row .row { gap: .4rem }
 .choice { display: flex } .choice button { margin-left: -1px; border-radius: 0 }
 .choice button:first-child { border-radius: 8px 0 0 8px } .choice button:last-child { border-radius: 0 8px 8px 0 }
-.choice button[aria-pressed=true] { background: color-mix(in srgb, var(--three) 12%, var(--paper)); position: relative }
+.choice button[aria-pressed=true] { background: color-mix(in srgb, var(--three) 7%, var(--paper)); position: relative }
 .levers { display: grid; gap: .2rem 1.6rem; grid-template-columns: minmax(0, 2.2fr) minmax(0, 1fr); align-items: start; margin: .6rem 0 .3rem } .levers > div { position: relative; padding-bottom: 1.6rem }
 .slider .value { font-size: 1.15rem; font-weight: 600; color: var(--text) }
 .mark { position: absolute; bottom: .25rem; font-size: .88rem; color: var(--dim); white-space: nowrap; pointer-events: none }

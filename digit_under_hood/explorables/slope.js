@@ -126,7 +126,7 @@ async function render({model, el}) {
 const STYLE = `
 .choices { gap: .5rem 1.2rem; margin-bottom: .5rem } .choice { display: flex } .choice button { margin-left: -1px; border-radius: 0 }
 .choice button:first-child { border-radius: 8px 0 0 8px } .choice button:last-child { border-radius: 0 8px 8px 0 }
-.choice button[aria-pressed=true] { background: color-mix(in srgb, var(--three) 12%, var(--paper)); position: relative }
+.choice button[aria-pressed=true] { background: color-mix(in srgb, var(--three) 7%, var(--paper)); position: relative }
 .slider .value { font-size: 1.25rem; font-weight: 600; color: var(--text) }
 .parts { display: grid; gap: 1rem 1.6rem; grid-template-columns: repeat(2, minmax(0, 1fr)); margin: .6rem 0 }
 .keys { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .88rem } .key { display: flex; gap: .45rem; align-items: center }

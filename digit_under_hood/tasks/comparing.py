@@ -127,7 +127,6 @@ class to_unit(FixIt):
     complains, but from these rows some starts never learn. Repair it.
     """
     concept, planted = 'dtype', 'unscaled'
-    equal = {'divided: 28 -> -28': 'two minus signs make a plus'}
     hints = ('Look at the largest number in a row.',
              'How large do scores get, and what is the slope of the sigmoid there?')
     why = ('Scaled to 0 and 1, scores stay where the sigmoid is steep, and a rate that suits one '
