@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playing import DARK_PHONE, MODULES, for_everyone, insert, opened, page_of, shown, stored, use
+from test_site import settle
 
 from digit_under_hood.explorable import module_code
 
@@ -55,6 +56,7 @@ def test_many_on_a_page_disturb_nobody(bare, name, notebook, html):
     for _ in range(5): insert(bare, html + html)
     first, second = (bare.locator('#again [data-explorable]').nth(n) for n in range(2))
     for each in first, second: each.locator('.box').wait_for()
+    settle(bare)   # plots are laid out a little later
     assert shown(first) == shown(second)
     still = shown(first)
     assert use(bare, second) and shown(first) == still != shown(second)

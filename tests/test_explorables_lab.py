@@ -188,5 +188,6 @@ def test_python_gets_what_is_drawn(lab):
     copy = lab.locator('.jp-Notebook:visible .jp-CodeCell').nth(1).locator('.middle > canvas')
     ink = copy.evaluate("""c => [...c.getContext('2d').getImageData(0, 0, 28, 28).data]
         .filter((v, i) => i % 4 === 3)""")
-    assert sum(ink) > 10*255 and json.loads(told) == ink
+    assert sum(ink) > 10*255   # a canvas may round its ink by one
+    assert max(abs(a - b) for a, b in zip(json.loads(told), ink, strict=True)) <= 1
     close(lab)
