@@ -15,7 +15,6 @@ import textwrap
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -166,9 +165,7 @@ class FixIt(Do):
 # %% ../nbs/h_practice.ipynb #c4a0f5ee
 def task_names()->list[str]:
     "Give the names of all tasks, chapter by chapter"
-    folder = import_module('digit_under_hood.tasks').__path__[0]
-    return [f'{file.stem}.{name}' for file in sorted(Path(folder).glob('[a-z]*.py'))
-            for name in re.findall(r'^class (\w+)', file.read_text(encoding='utf-8'), re.M)]
+    return [*import_module('digit_under_hood.tasks').names()]
 
 def find_task(
     name:str, # as in 'similarity.double_odds'

@@ -37,9 +37,13 @@ class Card:
         self.task = find_task(name)
 
     def __repr__(self): return f'<card {self.task.id}>'
-    def _repr_markdown_(self)->str:
+    def asked(self)->str:
+        "Give the question in Markdown, with its choices if it has some"
         choices = ''.join(f'\n- {choice}' for choice, _ in getattr(self.task, 'choices', ()))
-        return (f'**Card: {self.task.concept}.** {self.task.ask}\n{choices}\n\n*Say it to yourself'
+        return f'{self.task.ask}\n{choices}'
+
+    def _repr_markdown_(self)->str:
+        return (f'**Card: {self.task.concept}.** {self.asked()}\n\n*Say it to yourself'
                 ', look at `card.answer()`, then `card.rate(...)`: again, hard, good or easy.*')
 
     def answer(self)->Said: return Said(self.task.solution())
@@ -58,8 +62,7 @@ class Card:
             card = Card.from_dict(old) if old else Card(0)
             card, _ = scheduler.review_card(card, grades[how], now)
             found['cards'][self.task.id] = card.to_dict()
-        change_progress(change)
-        due = datetime.fromisoformat(read_progress()['cards'][self.task.id]['due'])
+        due = datetime.fromisoformat(change_progress(change)['cards'][self.task.id]['due'])
         return f'Comes back {"in a few minutes" if (due - now).days < 1 else f"on {due:%d %B}"}.'
 
 def due_cards(

@@ -8,6 +8,7 @@ import numpy as np
 from digit_under_hood.choose import markup
 from digit_under_hood.explorable import Explorable, pack
 from digit_under_hood.practice import Do, find_task, task_names
+from digit_under_hood.review import Card
 from digit_under_hood.tasks import CHAPTERS
 
 from .markdown import render
@@ -43,13 +44,10 @@ class Board(Explorable):
     def __init__(self):
         names = sorted(task_names(), key=lambda name: [*CHAPTERS].index(name.partition('.')[0]))
         tasks = [dict(id=task.id, chapter=f'{CHAPTERS[task.chapter]} {task.chapter}',
-                      page=f'{task.chapter}.html', concept=task.concept, ask=self.asked(task),
-                      answer=markup(task.solution())) for task in map(find_task, names)]
+                      page=f'{task.chapter}.html', concept=task.concept,
+                      ask=markup(Card(task.id).asked()), answer=markup(task.solution()))
+                 for task in map(find_task, names)]
         data = np.frombuffer(json.dumps({'tasks': tasks}).encode(), np.uint8)
         super().__init__('review', pack(tasks=data), b'', '')
-
-    def asked(self, task) -> str:
-        listed = ''.join(f'\n- {choice}' for choice, _ in getattr(task, 'choices', ()))
-        return markup(f'{task.ask}\n{listed}')
 
     def fallback(self) -> str: return '<p>The table and the cards need JavaScript.</p>'

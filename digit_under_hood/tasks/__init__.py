@@ -1,6 +1,17 @@
 "Tasks: a file for each chapter, named as its module; here is their order on the road."
+import re
+from functools import cache
+from pathlib import Path
+
 CHAPTERS = {
     'data': '00', 'pixels': '01', 'similarity': '02', 'broadcasting': '03a', 'validation': '03b',
     'quadratic_sgd': '04a', 'valleys': '04b', 'mnist_linear': '05a', 'gradients': '05b',
     'epochs': '05c', 'comparing': '05d', 'training_loop': '06a', 'callbacks': '06b',
     'learner': '06c', 'tuning': '06d', 'checkpoint': '06e', 'mlp': '07a', 'looking_inside': '07b'}
+
+
+@cache
+def names() -> tuple[str, ...]:
+    "All tasks, file by file, each as in 'similarity.double_odds'"
+    return tuple(f'{file.stem}.{name}' for file in sorted(Path(__file__).parent.glob('[a-z]*.py'))
+                 for name in re.findall(r'^class (\w+)', file.read_text(encoding='utf-8'), re.M))
