@@ -1,6 +1,6 @@
 // Downhill on the loss of a parabola, at any rate: the curve, the way on the map of the loss, the loss by step.
-import {button, frame, fromLink, h, linkButton, logSlider, slider, unpack} from './shared.js'
-import {PLOT_CSS, brief, plot} from './plot.js'
+import {button, frame, fromLink, h, linkButton, slider, unpack} from './shared.js'
+import {PLOT_CSS, brief, options, plot} from './plot.js'
 
 const MOST = 5000, GONE = 1e12, LONGEST = 4, SHORTEST = 1e-3   // rates, as shares of the largest stable one
 const DIRECTIONS = ['along', 'in between', 'across']
@@ -42,6 +42,22 @@ export function factor(curvature, rate, momentum) {
   return inside < 0 ? Math.sqrt(momentum) : (sum + Math.sign(sum)*Math.sqrt(inside))/2
 }
 
+// A slider over powers of ten from `low` to `high`; `tell` gives a value in words, `put` on it sets one
+function logSlider(label, {low, high, value, step = .05, tell = String}, oninput) {
+  const made = slider(label, {min: Math.log10(low), max: Math.log10(high), step, value: Math.log10(value), 'aria-valuetext': tell(value)}, exponent => {
+    const v = +(10**exponent).toPrecision(3)
+    show(v)
+    oninput(v)
+  })
+  const input = made.querySelector('input')
+  const show = v => {
+    input.setAttribute('aria-valuetext', tell(v))
+    made.querySelector('.value').textContent = tell(v)
+  }
+  made.put = v => { input.value = Math.log10(v); show(v) }
+  return made
+}
+
 // A state as text for a link, and back; null for what is none
 export const toText = ({ruler, rate, momentum, steps}) => [ruler, rate, momentum, steps].join('_')
 
@@ -61,9 +77,8 @@ async function render({model, el}) {
   const fit = plot({label: '', height: 300, xs: [seconds[0], seconds.at(-1)], ys: [-20, 80], xLabel: 'time (s)', yLabel: 'speed (cm/s)'})
   const map = plot({label: '', square: true, xs: [-1, 1], ys: [-1, 1]})
   const curve = plot({label: '', height: 300, xs: [0, 25], ys: [1, 1e4], logY: true, xLabel: 'step', yLabel: 'loss'})
-  const pressed = (made, on) => made.setAttribute('aria-pressed', on)
-  const choices = rulers.map(({name}, ruler) => button(name, () => change({ruler, rate: rulers[ruler].rates[0], steps: 0})))
-  const presets = rulers.map(({rates}) => h('div', {className: 'row'}, ...rates.map(rate => button(brief(rate, 3), () => { set(rate) }, {ariaLabel: `rate ${brief(rate, 3)}`}))))
+  const choices = options('Ruler for time', rulers.map(({name}) => name), ruler => change({ruler, rate: rulers[ruler].rates[0], steps: 0}))
+  const presets = rulers.map(({rates}) => h('div', {className: 'row'}, ...rates.map(rate => button(brief(rate, 3), () => set(rate), {ariaLabel: `rate ${brief(rate, 3)}`}))))
   const levers = rulers.map(({curvatures, rates}) => logSlider('Learning rate', {low: SHORTEST*limit(curvatures.at(-1), 0), high: LONGEST*limit(curvatures.at(-1), 0),
     value: rates[0], step: .005, tell: v => brief(v, 3)}, rate => change({rate})))
   const mark = h('p', {className: 'mark'})
@@ -75,7 +90,7 @@ async function render({model, el}) {
   const place = h('p', {className: 'dim'})
 
   const say = frame(el, {label: 'Downhill', css: PLOT_CSS + STYLE, help: HELP}, [
-    h('div', {className: 'row'}, h('div', {className: 'choice', role: 'group', ariaLabel: 'Ruler for time'}, ...choices), ...presets),
+    h('div', {className: 'row'}, choices.el, ...presets),
     h('div', {className: 'levers'}, h('div', {}, ...levers, mark), roll),
     h('div', {className: 'row'}, play, one, many, reset, ...(links ? [linkButton('descent', () => toText(state))] : [])), told,
     h('div', {className: 'parts'}, h('div', {}, fit.el), h('div', {}, map.el, place), h('div', {}, curve.el)),
@@ -108,19 +123,24 @@ async function render({model, el}) {
     play.textContent = 'Pause'
   }
 
-  // Where knobs lie on the map: how far from the bottom across the valley, and how far along
-  function onMap(knobs) {
+  // How far knobs are from the bottom along each axis of the valley, the flattest first; on the map: across, along
+  function away(knobs) {
     const {axes, bottom} = rulers[state.ruler]
-    return [2, 0].map(k => axes[k].reduce((sum, v, i) => sum + v*(knobs[i] - bottom[i]), 0))
+    return axes.map(axis => axis.reduce((sum, v, i) => sum + v*(knobs[i] - bottom[i]), 0))
+  }
+
+  function onMap(knobs) {
+    const [along, , across] = away(knobs)
+    return [across, along]
   }
 
   function show() {
     const {ruler, rate, momentum, steps} = state, {times, curvatures, rates} = rulers[ruler]
     found = walk(times, speed, start, rate, momentum, steps)
     const {path, losses, gone} = found, at = path.length - 1, [across, along] = onMap(start)
-    choices.forEach((made, i) => pressed(made, i === ruler))
+    choices.mark(ruler)
     levers.forEach((lever, i) => { lever.hidden = i !== ruler })
-    presets.forEach((row, i) => { row.hidden = i !== ruler; row.childNodes.forEach((made, k) => pressed(made, rates[k] === rate)) })
+    presets.forEach((row, i) => { row.hidden = i !== ruler; row.childNodes.forEach((made, k) => made.setAttribute('aria-pressed', rates[k] === rate)) })
     const most = limit(curvatures[2], momentum), span = Math.log10(LONGEST/SHORTEST)
     const share = (Math.log10(most/limit(curvatures[2], 0)) - Math.log10(SHORTEST))/span
     mark.style.right = `calc(${100*(1 - share)}% + ${16*share - 8}px - .35em)`
@@ -161,9 +181,9 @@ async function render({model, el}) {
 
     const keeps = curvatures.map(curvature => factor(curvature, rate, momentum))
     tell(at, losses, gone, keeps)
-    const {axes, bottom} = rulers[ruler], left = axes.map(axis => [knobs, start].map(k => axis.reduce((sum, v, i) => sum + v*(k[i] - bottom[i]), 0)))
+    const left = away(knobs), whole = away(start)
     body.replaceChildren(...[2, 1, 0].map(k => h('tr', {className: Math.abs(keeps[k]) >= 1 ? 'wrong' : ''}, h('th', {scope: 'row'}, DIRECTIONS[k]),
-      ...[brief(curvatures[k], 4), brief(keeps[k], Math.abs(Math.abs(keeps[k]) - 1) < .01 ? 7 : 3), `${brief(100*left[k][0]/left[k][1], 4)} %`].map(t => h('td', {}, t)))))
+      ...[brief(curvatures[k], 4), brief(keeps[k], Math.abs(Math.abs(keeps[k]) - 1) < .01 ? 7 : 3), `${brief(100*left[k]/whole[k], 4)} %`].map(t => h('td', {}, t)))))
   }
 
   function tell(at, losses, gone, keeps) {
@@ -186,9 +206,6 @@ const LEVELS = [.003, .02, .06, .13, .25, .42, .65], TURN = Array.from({length: 
 
 const STYLE = `
 [hidden] { display: none !important } .row { gap: .5rem 1rem } .row .row { gap: .4rem }
-.choice { display: flex } .choice button { margin-left: -1px; border-radius: 0 }
-.choice button:first-child { border-radius: 8px 0 0 8px } .choice button:last-child { border-radius: 0 8px 8px 0 }
-.choice button[aria-pressed=true] { background: color-mix(in srgb, var(--three) 7%, var(--paper)); position: relative }
 .levers { display: grid; gap: .2rem 1.6rem; grid-template-columns: minmax(0, 2.2fr) minmax(0, 1fr); align-items: start; margin: .6rem 0 .3rem } .levers > div { position: relative; padding-bottom: 1.6rem }
 .slider .value { font-size: 1.15rem; font-weight: 600; color: var(--text) }
 .mark { position: absolute; bottom: .25rem; font-size: .88rem; color: var(--dim); white-space: nowrap; pointer-events: none }

@@ -1,5 +1,5 @@
 // Draw a digit: the models of the course answer at every stroke, and say why.
-import {button, clamp, frame, fromLink, h, linkButton, paint, paintSigned, picture, slider, unpack} from './shared.js'
+import {arrow, button, clamp, frame, fromLink, h, linkButton, paint, paintSigned, picture, slider, unpack} from './shared.js'
 import {PIXELS, boxed, broken, distances, reasons, restore, right, scores, strangeness, units} from './models.js'
 
 const PAD = 280, PEN = 22, STEP = 10
@@ -265,10 +265,10 @@ async function render({model, el}) {
   }
   pad.onkeydown = e => {
     if (e.ctrlKey || e.metaKey || e.altKey) return
-    const way = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[e.key]
+    const way = arrow(e)
     if (way) {
       const step = e.shiftKey ? 4*STEP : STEP
-      cursor = (cursor ?? [PAD/2, PAD/2]).map((v, i) => clamp(v + step*way[i], 0, PAD - 1))
+      cursor = (cursor ?? [PAD/2, PAD/2]).map((v, i) => clamp(v + step*way[1 - i], 0, PAD - 1))   // across, down
       if (active) extend(...cursor)
       show()
       if (!active) say(`row ${Math.floor(cursor[1]/STEP)}, column ${Math.floor(cursor[0]/STEP)}`)

@@ -1,5 +1,5 @@
 // Which ideal is nearer? Digits to be changed pixel by pixel, what differs, two distances, their verdicts.
-import {button, clamp, frame, fromLink, h, linkButton, paint, paintSigned, picture, unpack} from './shared.js'
+import {arrow, button, cellAt, clamp, frame, fromLink, h, images, linkButton, paint, paintSigned, picture, unpack} from './shared.js'
 
 const SIDE = 28, PIXELS = SIDE*SIDE, MEASURES = ['L1', 'RMSE']
 const HELP = 'Press on ink to erase it, on paper to add ink, and drag for more. On the keyboard: the arrow keys move over the digit, with Shift '
@@ -53,8 +53,7 @@ export function fromText(text, count) {
 
 async function render({model, el}) {
   const data = await unpack(model.get('data')), links = model.get('links'), count = data.labels.length
-  const ideals = [0, 1].map(n => Float32Array.from(data.ideals.subarray(n*PIXELS, (n + 1)*PIXELS), v => v/65535))
-  const real = Array.from({length: count}, (_, n) => Float32Array.from(data.images.subarray(n*PIXELS, (n + 1)*PIXELS), v => v/255))
+  const ideals = images(data.ideals, 65535), real = images(data.images)
   const full = MEASURES.map((_, i) => 1.1*Math.max(...real.flatMap(image => ideals.map(ideal => distances(image, ideal)[i]))))
   const odd = real.map(image => margins(image, ideals)).map(([l1, rmse]) => l1*rmse < 0)
   let {digit, turned} = fromText(links ? fromLink('ideal') : '', count) ?? {digit: 0, turned: new Map()}
@@ -181,8 +180,7 @@ async function render({model, el}) {
   // Mouse, finger, pen: the first pixel says whether ink comes or goes; no gaps between two events
 
   const pixel = e => {
-    const box = canvas.getBoundingClientRect()
-    const [row, column] = [(e.clientY - box.top)/box.height, (e.clientX - box.left)/box.width].map(v => clamp(Math.floor(v*SIDE), 0, SIDE - 1))
+    const [row, column] = cellAt(canvas, e)
     return row*SIDE + column
   }
   function draw(to) {
@@ -210,8 +208,8 @@ async function render({model, el}) {
   canvas.onpointerup = canvas.onpointercancel = () => { pen = null }
   canvas.onpointerleave = canvas.onblur = () => { at = null; later() }
   canvas.onkeydown = e => {
-    const way = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[e.key]
     if (e.ctrlKey || e.metaKey || e.altKey) return
+    const way = arrow(e)
     if (way) {
       const step = e.shiftKey ? 4 : 1, from = at ?? Math.floor(PIXELS/2) + SIDE/2
       const [row, column] = [Math.floor(from/SIDE), from % SIDE].map((v, axis) => clamp(v + step*way[axis], 0, SIDE - 1))

@@ -1,8 +1,8 @@
 // Drag the scores of real images: the sigmoid, the loss and the accuracy answer.
-import {button, clamp, frame, fromLink, h, linkButton, paint, picture, unpack} from './shared.js'
-import {PLOT_CSS, plot} from './plot.js'
+import {button, clamp, frame, fromLink, h, images, linkButton, paint, picture, unpack} from './shared.js'
+import {PLOT_CSS, options, plot} from './plot.js'
 
-const MOST = 8, STEP = .1, PIXELS = 784
+const MOST = 8, STEP = .1
 const HELP = 'Drag an image along its line. On the keyboard: Tab goes from image to image, the arrow keys change its score '
   + 'by a tenth, Page up and Page down by more, Home and End all the way.'
 
@@ -35,7 +35,7 @@ export function fromText(text, count) {
 const signed = v => (v < 0 ? '−' : v > 0 ? '+' : '') + Math.abs(v).toFixed(1)
 
 async function render({model, el}) {
-  const {images, targets, scores: first} = await unpack(model.get('data')), links = model.get('links'), count = first.length
+  const {images: packed, targets, scores: first} = await unpack(model.get('data')), links = model.get('links'), count = first.length, real = images(packed)
   const start = () => ({scores: Array.from(first), twice: false, rule: 0})
   let state = fromText(links ? fromLink('loss') : '', count) ?? start(), colours = {}, touched = false
   let chosen = state.scores.reduce((best, s, i) => Math.abs(s) < Math.abs(state.scores[best]) ? i : best, 0)
@@ -57,9 +57,8 @@ async function render({model, el}) {
   }
   const [loss, accuracy] = [gauge('Loss'), gauge('Accuracy')]
   const alone = h('p', {className: 'title'}), trace = plot({label: 'Loss and accuracy by one score', height: 190, xs: [-MOST, MOST], ys: [0, 1], xLabel: 'its score'})
-  const pressed = (made, on) => { made.ariaPressed = on; return made }
-  const squashers = ['once', 'twice'].map((text, i) => button(text, () => change({twice: i === 1})))
-  const rules = RULES.map(({name}, i) => button(name, () => change({rule: i})))
+  const squashers = options('The sigmoid is applied', ['once', 'twice'], i => change({twice: i === 1}), 'row')
+  const rules = options('It is called a 3 if', RULES.map(({name}) => name), rule => change({rule}), 'row')
 
   const lanes = h('div', {className: 'lanes'}, curve.el, h('div', {className: 'answer heads dim'}, h('span', {}, 'called'), h('span', {}, 'loss')), ...rows.flatMap(row => row.all))
 
@@ -67,8 +66,8 @@ async function render({model, el}) {
     h('div', {className: 'told'}, loss.all, accuracy.all),
     lanes,
     h('div', {className: 'more'}, alone, trace.el,
-      h('p', {className: 'dim'}, 'The sigmoid is applied'), h('div', {className: 'row'}, ...squashers),
-      h('p', {className: 'dim'}, 'It is called a 3 if'), h('div', {className: 'row'}, ...rules),
+      h('p', {className: 'dim'}, 'The sigmoid is applied'), squashers.el,
+      h('p', {className: 'dim'}, 'It is called a 3 if'), rules.el,
       h('div', {className: 'row end'}, button('Back to the model', () => change(start())), ...(links ? [linkButton('loss', () => toText(state))] : []))))],
   found => { colours = found; recolour() })
 
@@ -85,7 +84,7 @@ async function render({model, el}) {
   }
 
   function recolour() {
-    rows.forEach(({thumb}, i) => paint(thumb, Float32Array.from(images.subarray(PIXELS*i, PIXELS*(i + 1)), v => v/255), colours[side(targets[i])]))
+    rows.forEach(({thumb}, i) => paint(thumb, real[i], colours[side(targets[i])]))
     show()
   }
 
@@ -113,8 +112,8 @@ async function render({model, el}) {
     accuracy.bar.style.width = `${100*found.accuracy}%`
     accuracy.note.textContent = `${hits} of ${count} right`
     drawTrace(found, edge)
-    squashers.forEach((made, i) => pressed(made, i === +twice))
-    rules.forEach((made, i) => pressed(made, i === rule))
+    squashers.mark(+twice)
+    rules.mark(rule)
     if (touched) say(`Image ${chosen + 1}, a ${digit(chosen)}: score ${signed(scores[chosen])}. Loss ${found.loss.toFixed(4)}, ${hits} of ${count} right.`)
   }
 

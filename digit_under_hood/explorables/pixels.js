@@ -1,5 +1,5 @@
 // Move over a digit: each pixel's place and value, and any window of it with its code.
-import {button, clamp, frame, fromLink, h, linkButton, picture, unpack} from './shared.js'
+import {arrow, button, cellAt, clamp, frame, fromLink, h, linkButton, picture, unpack} from './shared.js'
 
 const SIDE = 28
 const HELP = 'Point at a pixel, drag to mark a window. On the keyboard: the arrow keys move, with Shift they mark.'
@@ -92,25 +92,21 @@ async function render({model, el}) {
     show()
   }
 
-  const pixel = e => {
-    const box = canvas.getBoundingClientRect()
-    return [(e.clientY - box.top)/box.height, (e.clientX - box.left)/box.width].map(v => clamp(Math.floor(v*SIDE), 0, SIDE - 1))
-  }
   let held = false
   canvas.onpointerdown = e => {
     if (e.button || !e.isPrimary) return
     canvas.setPointerCapture(e.pointerId)
     held = true
-    move(pixel(e), false)
+    move(cellAt(canvas, e), false)
   }
   canvas.onpointermove = e => {
-    const to = pixel(e)
+    const to = cellAt(canvas, e)
     if (to[0] !== at[0] || to[1] !== at[1]) move(to, held)
   }
   canvas.onpointerup = canvas.onpointercancel = () => { held = false; anchor = null }
   canvas.onkeydown = e => {
-    const way = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[e.key]
-    if (!way || e.ctrlKey || e.metaKey || e.altKey) return
+    const way = arrow(e)
+    if (!way) return
     move(at.map((v, i) => clamp(v + way[i], 0, SIDE - 1)), e.shiftKey)
     e.preventDefault()
     e.stopPropagation()

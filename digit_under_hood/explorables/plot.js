@@ -1,6 +1,6 @@
 // One plot for all explorables: axes, lines, dots, dots to drag. It is drawn in the pixels of the
 // screen, so that its words keep their size on a phone, and anew when its width changes.
-import {clamp, h} from './shared.js'
+import {arrow, button, clamp, h} from './shared.js'
 
 const SPACE = h('div', {innerHTML: '<svg/>'}).firstChild.namespaceURI
 const GRASP = 44
@@ -200,9 +200,9 @@ export function plot({label, height = 240, square = false, ...axes}) {
   }
 
   function pressed(e, item, i) {
-    const way = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[e.key]
-    if (!way || e.ctrlKey || e.metaKey || e.altKey) return
-    item.press(i, way, e.shiftKey ? 10 : 1)
+    const way = arrow(e)
+    if (!way) return
+    item.press(i, [way[1], -way[0]], e.shiftKey ? 10 : 1)
     e.preventDefault()
     e.stopPropagation()
   }
@@ -235,7 +235,17 @@ export function plot({label, height = 240, square = false, ...axes}) {
   }
 }
 
+// Buttons of which one is pressed: `picked` is told which was, `mark` shows which is
+export function options(label, words, picked, className = 'choice') {
+  const made = words.map((word, i) => button(word, () => picked(i)))
+  const mark = pressed => made.forEach((b, i) => b.setAttribute('aria-pressed', i === pressed))
+  return {mark, el: h('div', {className, role: 'group', ariaLabel: label}, ...made)}
+}
+
 export const PLOT_CSS = `
+.choice { display: flex } .choice button { margin-left: -1px; border-radius: 0 }
+.choice button:first-child { border-radius: 8px 0 0 8px } .choice button:last-child { border-radius: 0 8px 8px 0 }
+.choice button[aria-pressed=true] { background: color-mix(in srgb, var(--three) 7%, var(--paper)); position: relative }
 .plot { position: relative; min-width: 0 } .plot > svg { display: block; overflow: visible }
 .plot text { font-size: 13px; fill: var(--dim); font-variant-numeric: tabular-nums; paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round }
 .plot text.above, .plot text.below { fill: currentColor; font-weight: 600 }

@@ -53,27 +53,24 @@ export function slider(label, props, oninput) {
   return h('label', {className: 'slider'}, h('span', {}, label), shown, input)
 }
 
-// A slider over powers of ten from `low` to `high`; `tell` gives a value in words, `put` on it sets one
-export function logSlider(label, {low, high, value, step = .05, tell = String}, oninput) {
-  const made = slider(label, {min: Math.log10(low), max: Math.log10(high), step, value: Math.log10(value), 'aria-valuetext': tell(value)}, exponent => {
-    const v = +(10**exponent).toPrecision(3)
-    show(v)
-    oninput(v)
-  })
-  const input = made.querySelector('input')
-  const show = v => {
-    input.setAttribute('aria-valuetext', tell(v))
-    made.querySelector('.value').textContent = tell(v)
-  }
-  made.put = v => { input.value = Math.log10(v); show(v) }
-  return made
-}
-
 // A canvas of `width` x `height` cells, that the style enlarges
 export const picture = (label, width = 28, height = 28, props = {}) =>
   h('canvas', {width, height, className: 'cells', role: 'img', ariaLabel: label, ...props})
 
 export const clamp = (x, low, high) => Math.min(Math.max(x, low), high)
+
+// Images of 784 pixels, packed one after another as whole numbers up to `full`: each as numbers from 0 to 1
+export const images = (packed, full = 255) => Array.from({length: packed.length/784},
+  (_, n) => Float32Array.from(packed.subarray(784*n, 784*n + 784), v => v/full))
+
+// The cell of a canvas under the pointer, and the way of an arrow key, both [row, column]; no way for other keys
+export function cellAt(canvas, {clientX, clientY}) {
+  const {left, top, width, height} = canvas.getBoundingClientRect()
+  return [(clientY - top)/height*canvas.height, (clientX - left)/width*canvas.width].map((v, i) => clamp(Math.floor(v), 0, [canvas.height, canvas.width][i] - 1))
+}
+
+export const arrow = e => e.ctrlKey || e.metaKey || e.altKey ? undefined
+  : {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[e.key]
 
 const rgb = css => (css?.match(/[\d.]+/g) ?? [128, 128, 128]).slice(0, 3).map(Number)
 

@@ -1,6 +1,6 @@
 // A slope as rise over run, the run as short as you like: how straight a curve becomes, and how rough its numbers.
-import {button, frame, fromLink, h, linkButton, slider, unpack} from './shared.js'
-import {PLOT_CSS, brief, plot} from './plot.js'
+import {frame, fromLink, h, linkButton, slider, unpack} from './shared.js'
+import {PLOT_CSS, brief, options, plot} from './plot.js'
 
 const FLOATS = ['float32', 'float64'], COLOURS = ['above', 'below'], SIDES = ['One side', 'Both sides'], REACH = 2.3
 const HELP = 'Drag the slider or use the arrow keys; Home and End go to the longest and the shortest run.'
@@ -53,9 +53,8 @@ async function render({model, el}) {
   const lever = slider('Run', {min: 0, max: runs.length - 1, step: 1, value: state.run, 'aria-valuetext': brief(runs[state.run])}, run => change({run}))
   const input = lever.querySelector('input'), length = lever.querySelector('.value')
   const choice = (name, label, words, values) => {
-    const made = words.map((word, i) => button(word, () => change({[name]: values[i]})))
-    const mark = () => made.forEach((b, i) => b.setAttribute('aria-pressed', state[name] === values[i]))
-    return {mark, all: h('div', {className: 'choice', role: 'group', ariaLabel: label}, ...made)}
+    const {el, mark} = options(label, words, i => change({[name]: values[i]}))
+    return {el, mark: () => mark(values.indexOf(state[name]))}
   }
   const choices = [choice('curve', 'Curve', curves, [...curves.keys()]), choice('both', 'Run to', SIDES, [false, true]), choice('type', 'Numbers', FLOATS, [0, 1])]
   const near = plot({label: '', height: 320, xs: [-REACH, REACH], ys: [-REACH, REACH], xLabel: 'distance from x, in runs', yLabel: 'rise (the tangent: 1 a run)'})
@@ -64,7 +63,7 @@ async function render({model, el}) {
   const told = h('p', {className: 'told'}), body = h('tbody')
 
   const say = frame(el, {label: 'A slope and its run', css: PLOT_CSS + STYLE, help: HELP}, [
-    h('div', {className: 'row choices'}, ...choices.map(c => c.all)), lever,
+    h('div', {className: 'row choices'}, ...choices.map(c => c.el)), lever,
     h('div', {className: 'parts'},
       h('div', {}, near.el, h('p', {className: 'keys'}, key('', 'curve as computed'), secant, key('dim dashed', 'tangent'))),
       h('div', {}, vees.el, h('p', {className: 'keys'}, key('above', 'float32'), key('below', 'float64'), key('dim dashed', 'one side')))),
@@ -124,9 +123,7 @@ async function render({model, el}) {
 }
 
 const STYLE = `
-.choices { gap: .5rem 1.2rem; margin-bottom: .5rem } .choice { display: flex } .choice button { margin-left: -1px; border-radius: 0 }
-.choice button:first-child { border-radius: 8px 0 0 8px } .choice button:last-child { border-radius: 0 8px 8px 0 }
-.choice button[aria-pressed=true] { background: color-mix(in srgb, var(--three) 7%, var(--paper)); position: relative }
+.choices { gap: .5rem 1.2rem; margin-bottom: .5rem }
 .slider .value { font-size: 1.25rem; font-weight: 600; color: var(--text) }
 .parts { display: grid; gap: 1rem 1.6rem; grid-template-columns: repeat(2, minmax(0, 1fr)); margin: .6rem 0 }
 .keys { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; font-size: .88rem } .key { display: flex; gap: .45rem; align-items: center }

@@ -1,6 +1,6 @@
 // Watch a linear model learn: scrub or play runs that were recorded, step by step.
-import {button, clamp, frame, fromLink, h, linkButton, paint, paintSigned, picture, slider, unpack} from './shared.js'
-import {PLOT_CSS, plot} from './plot.js'
+import {button, clamp, frame, fromLink, h, images, linkButton, paint, paintSigned, picture, slider, unpack} from './shared.js'
+import {PLOT_CSS, options, plot} from './plot.js'
 
 const PIXELS = 784
 const HELP = 'Play a run, or go through it with the slider: on the keyboard the arrow keys take one look, Page up and Page down several, Home and End go to its ends.'
@@ -40,8 +40,8 @@ export function fromText(text, runs) {
 const signed = v => (v < 0 ? '−' : '+') + Math.abs(v).toFixed(1)
 
 async function render({model, el}) {
-  const data = await unpack(model.get('data')), links = model.get('links'), {images, targets} = data
-  const runs = restore(data), scores = runs.map(run => run.steps.length && Array.from(run.steps, (_, k) => scoresAt(run, k, images)))
+  const data = await unpack(model.get('data')), links = model.get('links'), {images: packed, targets} = data, real = images(packed)
+  const runs = restore(data), scores = runs.map(run => run.steps.length && Array.from(run.steps, (_, k) => scoresAt(run, k, packed)))
   let {run: which, look} = fromText(links ? fromLink('training') : '', runs) ?? {run: 0, look: 0}
   let colours = {}, touched = false, playing = 0
   const highest = (lists, least) => lists.flat().reduce((a, v) => Math.max(a, Math.abs(v) || 0), least)
@@ -49,7 +49,7 @@ async function render({model, el}) {
     loss: highest([...run.losses, ...run.validLosses], .5)}))
   const side = i => targets[i] ? 'above' : 'below'
 
-  const choices = runs.map(({name}, r) => button(name, () => { which = r; look = Math.min(look, runs[r].steps.length - 1); changed(); drawRun() }))
+  const choices = options('Run', runs.map(({name}) => name), r => { which = r; look = Math.min(look, runs[r].steps.length - 1); changed(); drawRun() }, 'row')
   const weights = picture('Weights', 28, 28), count = h('p', {className: 'count'})
   const rows = Array.from(targets, (_, i) => {
     const thumb = picture(''), value = h('span')
@@ -65,7 +65,7 @@ async function render({model, el}) {
   const play = button('Play', () => playing ? stop() : go())
 
   const say = frame(el, {label: 'A model that learns, step by step', css: PLOT_CSS + STYLE, help: HELP}, [
-    h('div', {className: 'row'}, ...choices),
+    choices.el,
     h('div', {className: 'film'}, play, along, ...(links ? [linkButton('training', () => `${which}.${look}`)] : [])),
     h('div', {className: 'parts'},
       h('div', {}, h('p', {className: 'title'}, 'Weights'), weights, count),
@@ -98,7 +98,7 @@ async function render({model, el}) {
   }
 
   function recolour() {
-    rows.forEach(({thumb}, i) => paint(thumb, Float32Array.from(images.subarray(PIXELS*i, PIXELS*(i + 1)), v => v/255), colours[side(i)]))
+    rows.forEach(({thumb}, i) => paint(thumb, real[i], colours[side(i)]))
     drawRun()
     show()
   }
@@ -115,7 +115,7 @@ async function render({model, el}) {
     accuracy.line('valid', line(accuracies))
     ends[0].textContent = signed(-score)
     ends[2].textContent = signed(score)
-    choices.forEach((made, r) => { made.ariaPressed = r === which })
+    choices.mark(which)
     input.max = steps.length - 1
   }
 
