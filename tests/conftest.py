@@ -7,11 +7,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from configparser import ConfigParser
+from contextlib import ExitStack
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import opened
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
@@ -79,34 +81,12 @@ def site(built) -> Iterator[str]:
 @pytest.fixture
 def reader(browser, site) -> Iterator[Callable[..., Any]]:
     "Opens a page in a browser of its own that reaches nothing but the site; else the test fails"
-    refused: list[str] = []
-    errors: list[str] = []
-    contexts = []
-
-    def gate(route):
-        if route.request.url.startswith(site): return route.continue_()
-        refused.append(route.request.url)
-        return route.abort()
-
-    def new(path: str = 'index.html', **options):
-        context = browser.new_context(**{'viewport': {'width': 1280, 'height': 900}, **options})
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        context.set_default_navigation_timeout(30_000)
-        context.route('**/*', gate)
-        page = context.new_page()
-        page.on('pageerror', lambda error: errors.append(str(error)))
-        page.goto(site + path)
-        return page
-
-    yield new
-    for context in contexts: context.close()
-    assert refused == []
-    assert errors == []
+    with ExitStack() as pages:
+        yield lambda path='index.html', **options: pages.enter_context(
+            opened(browser, site, path, **options))
 
 
 @pytest.fixture(scope='module')
 def desk(browser, site) -> Iterator:
     "A page in which modules of the site can be imported and their functions called"
-    from playing import opened
     with opened(browser, site, '404.html') as page: yield page

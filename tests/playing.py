@@ -1,8 +1,6 @@
 "What the tests of the explorables share: what the notebooks have stored of each, and its rules."
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -43,21 +41,6 @@ def sent(name: str, notebook: str = '') -> dict:
 def page_of(notebook: str) -> str:
     "The page that is made from a notebook: `03a_broadcasting.ipynb` becomes `broadcasting.html`"
     return re.sub(r'^\d\d[a-z]?_', '', notebook).replace('.ipynb', '.html')
-
-
-@contextmanager
-def opened(browser, site, path: str, **options) -> Iterator:
-    "A page for many tests; it reaches nothing but the site, and raises no error"
-    context = browser.new_context(**{'viewport': {'width': 1280, 'height': 900}, **options})
-    context.set_default_timeout(10_000)
-    context.route('**/*', lambda route: route.continue_() if route.request.url.startswith(site)
-                  else route.abort())
-    page, errors = context.new_page(), []
-    page.on('pageerror', lambda error: errors.append(str(error)))
-    page.goto(site + path)
-    yield page
-    context.close()
-    assert not errors
 
 
 def for_everyone(page, name: str) -> None:

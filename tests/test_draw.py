@@ -8,7 +8,8 @@ from base64 import b64decode, b64encode
 import numpy as np
 import pytest
 import torch
-from playing import DARK_PHONE, MODULES, element, for_everyone, opened, sent, stored
+from browsing import opened
+from playing import DARK_PHONE, MODULES, element, for_everyone, sent, stored
 from test_site import settle
 from torch import nn
 

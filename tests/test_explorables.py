@@ -3,7 +3,7 @@ import gzip
 import re
 
 import pytest
-from playing import DARK_PHONE, MODULES, for_everyone, insert, opened, page_of, shown, stored, use
+from playing import DARK_PHONE, MODULES, for_everyone, insert, page_of, shown, stored, use
 from test_site import settle
 
 from digit_under_hood.explorable import module_code
@@ -43,21 +43,15 @@ def test_for_everyone(reader, name, notebook):
     for_everyone(page, name)
 
 
-@pytest.fixture(scope='module')
-def bare(browser, site):
-    "A page without explorables"
-    with opened(browser, site, '404.html') as page: yield page
-
-
 @pytest.mark.parametrize(('name', 'notebook', 'html'), ALL)
-def test_many_on_a_page_disturb_nobody(bare, name, notebook, html):
+def test_many_on_a_page_disturb_nobody(desk, name, notebook, html):
     "The inline form, twice, as if its cell were run again and again"
-    before = set(bare.evaluate('Object.getOwnPropertyNames(window)'))
-    for _ in range(5): insert(bare, html + html)
-    first, second = (bare.locator('#again [data-explorable]').nth(n) for n in range(2))
+    before = set(desk.evaluate('Object.getOwnPropertyNames(window)'))
+    for _ in range(5): insert(desk, html + html)
+    first, second = (desk.locator('#again [data-explorable]').nth(n) for n in range(2))
     for each in first, second: each.locator('.box').wait_for()
-    settle(bare)   # plots are laid out a little later
+    settle(desk)   # plots are laid out a little later
     assert shown(first) == shown(second)
     still = shown(first)
-    assert use(bare, second) and shown(first) == still != shown(second)
-    assert set(bare.evaluate('Object.getOwnPropertyNames(window)')) - before <= {'again'}
+    assert use(desk, second) and shown(first) == still != shown(second)
+    assert set(desk.evaluate('Object.getOwnPropertyNames(window)')) - before <= {'again'}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from browsing import opened_lab
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playing import element, stored, use
@@ -55,23 +56,7 @@ def lab(browser, folder):
     with served(folder, command, JUPYTER_CONFIG_PATH=str(ROOT/'jupyter'),
                 JUPYTER_DATA_DIR=str(folder/'data'), PYDEVD_DISABLE_FILE_VALIDATION='1',
                 JUPYTERLAB_WORKSPACES_DIR=str(folder/'spaces')) as address:
-        context = browser.new_context(viewport={'width': 1280, 'height': 900})
-        refused, errors = [], []
-
-        def route(request):
-            url = request.request.url
-            if url.startswith((address.removesuffix('/lab'), 'data:', 'blob:')):
-                return request.continue_()
-            refused.append(url)
-            request.abort()
-        context.route('**/*', route)
-        page = context.new_page()
-        page.on('pageerror', lambda error: errors.append(str(error)))
-        page.goto(address)
-        page.wait_for_function('window.jupyterapp?.restored', timeout=120_000)
-        yield page
-        context.close()
-        assert refused == [] and errors == []
+        with opened_lab(browser, address) as page: yield page
 
 
 def at(lab, n: int):

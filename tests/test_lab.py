@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from browsing import opened_lab
 from roles import answers, plumbing
 
 ROOT = Path(__file__).parents[1]
@@ -117,22 +118,7 @@ def lab(browser, copy):
     with served(copy, command, JUPYTER_CONFIG_PATH=str(copy/'jupyter'),
                 JUPYTERLAB_WORKSPACES_DIR=str(copy/'spaces'),
                 XDG_DATA_HOME=str(copy/'data')) as address:
-        context = browser.new_context(viewport={'width': 1280, 'height': 900})
-        refused = []
-
-        def route(request):
-            url = request.request.url
-            if url.startswith((address.removesuffix('/lab'), 'data:', 'blob:')):
-                return request.continue_()
-            refused.append(url)
-            request.abort()
-        context.route('**/*', route)
-        page = context.new_page()
-        page.goto(address)
-        page.wait_for_function('window.jupyterapp?.restored', timeout=120_000)
-        yield page
-        context.close()
-        assert refused == []
+        with opened_lab(browser, address) as page: yield page
 
 
 def shown(page, place: int) -> str:

@@ -2,7 +2,8 @@
 from itertools import pairwise
 
 import pytest
-from playing import DARK_PHONE, for_everyone, opened
+from browsing import opened
+from playing import DARK_PHONE, for_everyone
 
 # A page with one plot; `moves` records where handles were asked to go
 SCENE = """async () => {

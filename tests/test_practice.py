@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
+from browsing import opened
 from fsrs import Card as FSRSCard
 from fsrs import Rating, Scheduler
-from playing import DARK_PHONE, for_everyone, opened
+from playing import DARK_PHONE, for_everyone
 from test_guesses import REFUSE
 
 from digit_under_hood.choose import markup
