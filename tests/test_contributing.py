@@ -70,6 +70,7 @@ def test_how_to_add_a_task(tmp_path, monkeypatch):
     (tmp_path/'pixels.py').write_text(
         'import torch\nfrom digit_under_hood.practice import Do, cases, right, wrong\n' + example)
     monkeypatch.setattr(tasks, '__path__', [str(tmp_path)])
+    monkeypatch.setattr(tasks, 'names', tasks.names.__wrapped__)    # read anew, not remembered
     monkeypatch.delitem(sys.modules, 'digit_under_hood.tasks.pixels', raising=False)
     assert practice.task_names() == ['pixels.inked']
     task = practice.find_task('pixels.inked')

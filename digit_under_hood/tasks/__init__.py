@@ -13,5 +13,5 @@ CHAPTERS = {
 @cache
 def names() -> tuple[str, ...]:
     "All tasks, file by file, each as in 'similarity.double_odds'"
-    return tuple(f'{file.stem}.{name}' for file in sorted(Path(__file__).parent.glob('[a-z]*.py'))
+    return tuple(f'{file.stem}.{name}' for file in sorted(Path(__path__[0]).glob('[a-z]*.py'))
                  for name in re.findall(r'^class (\w+)', file.read_text(encoding='utf-8'), re.M))
