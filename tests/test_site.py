@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
+from browsing import opened
 
 ROOT = Path(__file__).parents[1]
 CFG = ConfigParser()
@@ -65,25 +67,56 @@ def test_a_wrong_address_shows_a_page_that_leads_on(reader, site):
     page.wait_for_url(site + 'glossary.html')
 
 
-def test_pages_are_whole(reader, site):
+# What a page says of itself; the numbers are pixels, `places` all that a link can lead to.
+LOOK = """() => {
+    const all = (query, tell) => [...document.querySelectorAll(query)].map(tell)
+    const width = document.documentElement.scrollWidth
+    const onward = document.querySelector("nav[aria-label='Previous and next chapter']")
+    document.querySelectorAll("details").forEach(d => d.open = true)
+    return {
+        width, title: document.title, lang: document.documentElement.lang,
+        headings: all("h1", h => h.innerText.trim()),
+        text: document.querySelector("main").textContent,
+        pictures: all("main img",
+            i => [i.src, i.complete && i.naturalWidth > 0, i.alt.trim().length]),
+        links: all("a[href]", a => a.href),
+        places: all("[id]", e => [e.id, /^H[1-6]$/.test(e.tagName) ? e.textContent : ""]),
+        current: all("nav[aria-label=Course] [aria-current=page]", a => a.href),
+        needs: all("dt", dt => dt).filter(dt => dt.textContent.includes("What you need first"))
+            .flatMap(dt => [...dt.parentElement.querySelectorAll("dd a")]).length,
+        download: all("main a", a => a).filter(a => a.textContent == "Download the notebook")
+            .map(a => a.href),
+        onward: [...onward?.querySelectorAll("a") ?? []].map(a => a.href),
+        maths: all("math", m => ({
+            ...m.getBoundingClientRect().toJSON(), laid: getComputedStyle(m).display,
+            flat: !m.querySelector("mtr, mfrac, munder, munderover, msqrt"),
+            signs: m.querySelectorAll("mi, mn, mo").length})),
+        fractions: all("mfrac", f => [...f.children].map(e => e.getBoundingClientRect().top)),
+        prose: all("main p, main li", e => e.textContent).join(" ")} }"""
+
+
+@pytest.fixture(scope='module')
+def visits(browser, site) -> dict[str, dict[str, Any]]:
+    "What a phone finds on each page, which is visited once for all tests that ask every page"
+    found, loaded = {}, set()
+    with opened(browser, site, 'index.html', viewport=PHONE) as page:
+        page.on('requestfinished', lambda request: loaded.add(request.url))
+        for name in names():
+            loaded.clear()
+            page.goto(site + name)
+            page.wait_for_load_state('networkidle')
+            found[name] = {'loaded': {*loaded}} | page.evaluate(LOOK)
+    return found
+
+
+def test_pages_are_whole(visits, site):
     "Titles, pictures that load and say what they show, a phone's width, weight"
-    page = reader(viewport=PHONE)
-    loaded: dict[str, int] = {}
-    page.on('requestfinished', lambda request: loaded.__setitem__(request.url, 0))
-    for name in names():
-        page.context.clear_cookies()
-        loaded.clear()
-        page.goto(site + name, wait_until='networkidle')
-        heading = page.get_by_role('heading', level=1)
-        assert heading.count() == 1 and heading.inner_text().strip() and page.title(), name
-        assert page.evaluate('document.documentElement.lang') == 'en'
-        pictures = page.evaluate('''[...document.querySelectorAll("main img")].map(
-            i => [i.src, i.complete && i.naturalWidth > 0, i.alt.trim().length])''')
-        for src, there, said in pictures: assert there and said >= 15, f'{name}: {src}'
-        width = page.evaluate('document.documentElement.scrollWidth')
-        assert width <= 390, f'{name} is {width} pixels wide on a phone'
-        assert all(url.startswith(site) for url in loaded), loaded
-        files = {(ROOT/'_docs'/url.removeprefix(site)) for url in loaded}
+    for name, page in visits.items():
+        [heading] = page['headings']
+        assert heading and page['title'] and page['lang'] == 'en', name
+        for src, there, said in page['pictures']: assert there and said >= 15, f'{name}: {src}'
+        assert page['width'] <= 390, f'{name} is {page["width"]} pixels wide on a phone'
+        files = {ROOT/'_docs'/url.removeprefix(site) for url in page['loaded']}
         weight = sum(len(gzip.compress(path.read_bytes())) for path in files)
         assert len(files) > 5 and weight <= WEIGHT, f'{name} weighs {weight} bytes'
 
@@ -101,7 +134,7 @@ THIN = """() => {
     for (const span of document.querySelectorAll("pre span:not(:has(*))")) {
         const kind = span.className + (span.closest(".turn, .guess")?.className ?? "")
         seen.set(kind, (seen.get(kind) ?? 0) + 1)
-        if (seen.get(kind) > 20) span.replaceWith(span.textContent) } }"""
+        if (seen.get(kind) > 8) span.replaceWith(span.textContent) } }"""
 
 
 def serious(page, rules: list[str] | None = None) -> list[str]:
@@ -159,24 +192,20 @@ def test_axe_is_clean_with_menu_and_search_open(reader):
     assert serious(page) == []
 
 
-def test_links_resolve(reader, site):
+def test_links_resolve(visits, reader, site):
     "Every link of every page leads to a page, a file or a place on a page that is there"
-    page = reader()
-    links, places = {}, {}
-    for name in names():
-        page.goto(site + name, wait_until='domcontentloaded')
-        links[name] = page.evaluate('[...document.querySelectorAll("a[href]")].map(a => a.href)')
-        places[site + name] = set(page.evaluate(
-            '[...document.querySelectorAll("[id]")].map(e => e.id)'))
+    places = {site + name: {place for place, _ in page['places']}
+              for name, page in visits.items()}
     files = set()
-    for name, targets in links.items():
-        assert len(targets) > 10
-        for target in targets:
+    for name, page in visits.items():
+        assert len(page['links']) > 10
+        for target in page['links']:
             address, _, place = target.partition('#')
             if not address.startswith(site): continue
             if address not in places: files.add(address)
             else: assert not place or place in places[address], f'{name} -> {target}'
-    for address in files: assert page.request.get(address).ok, address
+    request = reader('404.html').request
+    for address in files: assert request.get(address).ok, address
     assert any(address.endswith('.ipynb') for address in files)
 
 
@@ -192,12 +221,10 @@ def printed(notebook: Path) -> list[str]:
     return [text for text in plain if text.strip()]
 
 
-def test_stored_outputs_are_what_the_pages_show(reader, site):
-    page = reader()
+def test_stored_outputs_are_what_the_pages_show(visits):
     for notebook in chapters():
-        page.goto(site + page_of(notebook))
-        text = page.evaluate('document.querySelector("main").textContent')
-        text, stored = re.sub(r'\s+', '', text), printed(notebook)
+        text = re.sub(r'\s+', '', visits[page_of(notebook)]['text'])
+        stored = printed(notebook)
         assert len(stored) >= 3, notebook.name
         for output in stored:
             output = re.sub(r'\s+', '', re.sub(r'\x1b\[[0-9;]*m', '', output))
@@ -206,20 +233,22 @@ def test_stored_outputs_are_what_the_pages_show(reader, site):
 
 # Finding the way
 
-def test_walk_from_home_through_every_chapter(reader, site):
+def test_every_chapter_leads_on_to_the_next(visits, site):
+    road = [site + page_of(notebook) for notebook in chapters()]
+    for i, here in enumerate(road):
+        page = visits[here.removeprefix(site)]
+        assert page['current'] == [here]
+        assert page['onward'] == [*road[max(i - 1, 0):i], *road[i + 1:i + 2]], here
+
+
+def test_walk_from_home(reader, site):
     page = reader()
     page.get_by_role('link', name='Start with the first chapter').click()
-    page.wait_for_load_state('domcontentloaded')
-    walked = []
-    while True:
-        walked.append(page.url.removeprefix(site))
-        assert course(page).locator('[aria-current=page]').count() == 1
-        if not onward(page).get_by_role('link', name='Next').count(): break
-        onward(page).get_by_role('link', name='Next').click()
-        page.wait_for_load_state('domcontentloaded')
-    assert walked == [page_of(notebook) for notebook in chapters()]
-    onward(page).get_by_role('link', name='Previous').click()
-    page.wait_for_url(site + walked[-2])
+    road = [site + page_of(notebook) for notebook in chapters()]
+    page.wait_for_url(road[0])
+    for name, there in (('Next', road[1]), ('Next', road[2]), ('Previous', road[1])):
+        onward(page).get_by_role('link', name=name).click()
+        page.wait_for_url(there)
     for name in ('Glossary', 'API reference', 'For teachers', 'About'):
         course(page).get_by_role('link', name=name).click()
         assert page.get_by_role('heading', level=1).inner_text() == name
@@ -232,18 +261,14 @@ def test_home_has_the_road_of_chapters(reader, site):
         page_of(notebook) for notebook in chapters()]
 
 
-def test_chapter_says_what_a_reader_asks_first(reader, site):
-    page = reader()
+def test_chapter_says_what_a_reader_asks_first(visits, reader, site):
+    request = reader('404.html').request
     for i, notebook in enumerate(chapters()):
-        page.goto(site + page_of(notebook), wait_until='domcontentloaded')
-        main = page.get_by_role('main')
-        assert re.search(r'Reading time\s*about \d+ min', main.inner_text())
-        needs = main.get_by_role('term').filter(has_text='What you need first').locator('xpath=..')
-        assert i < 2 or needs.get_by_role('link').count(), notebook.name
-        link = main.get_by_role('link', name='Download the notebook')
-        address = link.evaluate('a => a.href')
-        assert address == f'{site}notebooks/{notebook.name}'
-        got = nbformat.reads(page.request.get(address).body().decode(), 4)
+        page = visits[page_of(notebook)]
+        assert re.search(r'Reading time\s*about \d+ min', page['text'])
+        assert i < 2 or page['needs'], notebook.name
+        assert page['download'] == [f'{site}notebooks/{notebook.name}']
+        got = nbformat.reads(request.get(page['download'][0]).body().decode(), 4)
         nbformat.validate(got)
         assert {'install', 'start-here'} & {c.id for c in got.cells}
         assert not any('nbdev' in c.source for c in got.cells if c.cell_type == 'code')
@@ -274,28 +299,20 @@ def test_dark_mode_follows_the_system_and_then_the_reader(reader, site):
     assert not is_dark(page)
 
 
-def test_maths_is_typeset(reader, site):
-    page = reader()
+def test_maths_is_typeset(visits, reader):
     seen = fractions = 0
     for notebook in chapters():
-        page.goto(site + page_of(notebook))
-        page.evaluate('document.querySelectorAll("details").forEach(d => d.open = true)')
-        found = page.evaluate('''[...document.querySelectorAll("math")].map(m => ({
-            ...m.getBoundingClientRect().toJSON(), laid: getComputedStyle(m).display,
-            flat: !m.querySelector("mtr, mfrac, munder, munderover, msqrt"),
-            signs: m.querySelectorAll("mi, mn, mo").length}))''')
-        for math in found:
+        page = visits[page_of(notebook)]
+        for math in page['maths']:
             assert min(math['width'], math['height']) > 3 and 'math' in math['laid'], notebook.name
             if math['flat'] and math['signs'] > 4: assert math['width'] > math['height']
-        seen += len(found)
-        tops = page.evaluate('''[...document.querySelectorAll("mfrac")].map(
-            f => [...f.children].map(part => part.getBoundingClientRect().top))''')
-        for top, bottom in tops: assert bottom > top + 3, notebook.name   # one above the other
-        fractions += len(tops)
-        prose = page.evaluate(
-            '[...document.querySelectorAll("main p, main li")].map(e => e.textContent).join(" ")')
-        assert not re.search(r'\\(frac|sum|partial|text|begin|left)\b', prose), notebook.name
+        seen += len(page['maths'])
+        for top, bottom in page['fractions']: assert bottom > top + 3, notebook.name
+        fractions += len(page['fractions'])
+        left = re.search(r"\\(frac|sum|partial|text|begin|left)\b", page["prose"])
+        assert not left, f"{notebook.name}: {left}"
     assert seen > 30 and fractions > 3
+    page = reader(page_of(chapters()[-1]))
     assert page.evaluate('document.fonts.load("16px \'Course Maths\'").then(f => f.length)') == 1
 
 
@@ -383,7 +400,7 @@ def test_reference_has_every_exported_name(reader):
     for module, exports in exported().items(): assert set(exports) <= shown, module
 
 
-def test_anchors_of_api_names_resolve(reader, site):
+def test_anchors_of_api_names_resolve(visits, reader):
     "nbdev's index says where each name is documented: there it is"
     index: dict[str, Any] = {}
     exec((ROOT/'digit_under_hood'/'_modidx.py').read_text(encoding='utf-8'), index)
@@ -395,13 +412,11 @@ def test_anchors_of_api_names_resolve(reader, site):
                 path, _, anchor = place[0].partition('#')
                 wanted.setdefault(path, []).append((anchor, name))
     assert sum(map(len, wanted.values())) > 30
-    page = reader()
     for path, places in wanted.items():
-        page.goto(site + path)
         for anchor, name in places:
-            heading = page.locator(f'[id="{anchor}"]')
-            assert heading.count() == 1 and name in heading.inner_text(), f'{path}#{anchor}'
-    page.goto(site + 'api.html')
+            [heading] = [said for place, said in visits[path]['places'] if place == anchor]
+            assert name in heading, f'{path}#{anchor}'
+    page = reader('api.html')
     page.get_by_role('link', name='Built in chapter 02: l1_distance').click()
     page.wait_for_url('**/similarity.html#l1_distance')
 
