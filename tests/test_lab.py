@@ -80,10 +80,11 @@ def served(copy, command, **env):
         except subprocess.TimeoutExpired: server.kill()
 
 
-def open_notebook(page, name):
-    "Open notebook `name` in a new tab, and wait for a kernel that is connected and idle"
-    page.evaluate("""async path => {   // what it resolves to is no plain value
-        await window.jupyterapp.commands.execute('docmanager:open', {path}) }""", name)
+def open_notebook(page, name, kernel=None):
+    "Open notebook `name` in a new tab, and wait for a kernel, its own or `kernel`, that is idle"
+    page.evaluate("""async args => {   // what it resolves to is no plain value
+        await window.jupyterapp.commands.execute('docmanager:open', args) }""",
+                  {'path': name, 'kernel': kernel})
     page.wait_for_function("""path => {
         const widget = window.jupyterapp.shell.currentWidget;
         return widget?.context?.path === path && widget.context.isReady}""", arg=name,
@@ -164,10 +165,18 @@ def test_a_task_wrong_helped_right_and_seen_in_progress(lab, copy):
     (copy/'nbs'/'a_try.ipynb').unlink()   # a student gets what is in the folder
 
 
+@pytest.fixture(scope='module')
+def kernel(lab):
+    "A kernel for all notebooks that are looked at and not run: one to start takes seconds"
+    return lab.evaluate("""async () => {
+        const {kernels} = window.jupyterapp.serviceManager
+        return (await kernels.startNew({name: 'python3'})).model }""")
+
+
 @pytest.mark.parametrize('name', [name for name in NOTEBOOKS if name != WHOLE])
-def test_opens(lab, name):
-    "It opens with its kernel, all its cells and what they showed, and nothing to complain of"
-    open_notebook(lab, name)
+def test_opens(lab, kernel, name):
+    "It opens with all its cells and what they showed, and nothing to complain of"
+    open_notebook(lab, name, kernel)
     stored = nbformat.read(ROOT/'nbs'/name, 4).cells
     title = stored[0].source.partition('\n')[0].removeprefix('# ')
     lab.get_by_role('heading', name=title, level=1).first.wait_for()
@@ -178,7 +187,7 @@ def test_opens(lab, name):
     lab.locator('.jp-OutputArea-output').first.wait_for(state='attached')
     assert lab.locator('.jp-Dialog').count() == 0
     assert lab.get_by_text('Javascript Error').count() == 0
-    close(lab)
+    lab.evaluate('window.jupyterapp.shell.currentWidget.dispose()')
 
 
 def test_run_all(lab):
