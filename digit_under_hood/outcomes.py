@@ -94,8 +94,10 @@ def told(
 def untouched(
     given, # an answer
 )->bool:
-    "Tell whether `given` is still `...`, or a function with nothing else in it"
+    "Tell whether `given` is still `...`, or a function or a class with nothing else in it"
     if isinstance(given, list | tuple): return any(one is ... for one in given)
+    if inspect.isclass(given):
+        return given.__bases__ == (object,) and not any(map(callable, vars(given).values()))
     if not inspect.isfunction(given): return given is ...
     steps = [*dis.get_instructions(given)]
     constants = [step.argval for step in steps if 'CONST' in step.opname]
@@ -104,9 +106,10 @@ def untouched(
 
 def line_of(
     error:Exception, # raised by
-    given,           # this function, or what it calls in the same cell
+    given,           # this function, class or object of it, or what it calls in the same cell
 )->str:
     "Name the line of the answer in which `error` was raised; empty if it was raised elsewhere"
-    file = getattr(getattr(given, '__code__', None), 'co_filename', None)
-    found = [at for at in traceback.extract_tb(error.__traceback__) if at.filename == file]
+    own = [given, *vars(given if inspect.isclass(given) else type(given)).values()]
+    files = {f.__code__.co_filename for f in own if inspect.isfunction(f)}
+    found = [at for at in traceback.extract_tb(error.__traceback__) if at.filename in files]
     return f', in the line `{found[-1].line}`' if found else ''

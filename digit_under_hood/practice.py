@@ -48,6 +48,7 @@ class Task:
     concept:str = ''           # what it is about, in the words of the glossary
     hints:tuple[str, ...] = () # two or three, each leading further
     why:str = ''               # the reason behind the answer
+    card = True                # is it small enough to be asked again on a card?
     dots = 'Put your answer in place of the `...` and run the cell again.'
     help = '*(`task.hint()` helps.)*'
 
@@ -58,6 +59,11 @@ class Task:
         self.ask = inspect.cleandoc(type(self).__doc__ or '')
 
     def __repr__(self): return f'<task {self.id}>'
+    def marked(self, role:str)->list[Any]:
+        "Give what in the task has this role, in order"
+        return [f.__func__ for f in vars(type(self)).values()
+                if isinstance(f, staticmethod) and getattr(f, 'role', '') == role]
+
     def shown(self)->Any: return Said(f'**Task: {self.concept}.** {self.ask} {self.help}')
     def solution(self)->str: return self.why
 
@@ -86,11 +92,6 @@ class Do(Task):
     eps:float = 1e-4    # how far a number may be off
     verb:str = 'gives'  # what an answer does, as in 'leaves the weights at'
     planted:str = ''    # the mistake that is there from the start
-
-    def marked(self, role:str)->list[Any]:
-        "Give what in the task has this role, in order"
-        return [f.__func__ for f in vars(type(self)).values()
-                if isinstance(f, staticmethod) and getattr(f, 'role', '') == role]
 
     @property
     def is_value(self)->bool: return not inspect.signature(self.marked('right')[0]).parameters

@@ -71,7 +71,7 @@ def due_cards(
     "Name the tasks that were met and are due, those that wait longest first"
     found, today = read_progress(), (now or datetime.now(UTC)).isoformat()
     due = {name: found['cards'].get(name, {}).get('due', '') for name in found['tasks']
-           if name in task_names()}
+           if name in task_names() and find_task(name).card}
     return sorted((name for name, day in due.items() if day <= today), key=lambda name: due[name])
 
 def review()->Any:

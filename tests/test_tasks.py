@@ -15,6 +15,7 @@ from directives import split
 from digit_under_hood import choose, practice
 from digit_under_hood.choose import Choose, Predict
 from digit_under_hood.practice import Do, FixIt, find_task, task_names
+from digit_under_hood.projects import Project
 
 ROOT = Path(__file__).parents[1]
 TASKS = {name: find_task(name) for name in task_names()}
@@ -166,7 +167,9 @@ def test_the_cell_of_a_task_untouched_and_answered(name):
     "As the chapter has it, it invites; answered it is right. It leans on nothing but the imports"
     task = TASKS[name]
     code = dict(cells(task.chapter))[name]
-    for source, right in (code, None), (answered(task, code), True):
+    tries = [(code, None)]
+    if not isinstance(task, Project): tries.append((answered(task, code), True))
+    for source, right in tries:
         space = vars(inspect.getmodule(type(task))) | {'task': task, 'practice': lambda name: task}
         body = ast.parse(source).body
         exec(compile(ast.Module(body[:-1], []), f'<{name}>', 'exec'), space)

@@ -1,7 +1,7 @@
 "One page of the site: what is known of it, and its text as HTML, from a notebook or a .qmd file."
 import re
 from collections.abc import Iterator
-from itertools import count, groupby
+from itertools import count, groupby, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +14,17 @@ from .cells import Filter, code_cell, fetched
 from .groups import Piece, guess, mark, parts, tidy
 from .markdown import anchor, inline, plain, render, scrolling
 from .signatures import Module
-from .tasks import Board
+from .tasks import Board, projects
 
 SHOWS = re.compile(r'show_doc\(([\w.]+)\)')
 NEXT = re.compile(r'<p><a [^>]*>Next\b(?:(?!</a>|</p>).)*</a></p>\n?')
-BOARD = '<div class="practice"></div>'
+BOARD, PROJECTS = '<div class="practice"></div>', '<div class="projects"></div>'
 ENDS = {'what-we-know-now': 'known', 'your-turn': 'turn', 'questions': 'questions'}
+
+
+def sits(cell) -> bool:
+    "Does this cell belong to the sitting? What comes with the projects is for another day"
+    return not cell.source.startswith('## Projects')
 
 
 class Section(NamedTuple):
@@ -51,13 +56,15 @@ class Page:
         self.about(yaml.safe_load(m[1]) if m else {})
         self.text = scrolling(render(NbdevLookup().linkify(text), self))
         if BOARD in self.text: self.text = self.text.replace(BOARD, fetched(Board()._repr_html_()))
+        if PROJECTS in self.text: self.text = self.text.replace(PROJECTS, projects(self))
 
     def read_notebook(self) -> None:
         nb = read_nb(self.path)
         self.notebook = self.source
-        prose = [c.source for c in nb.cells if c.cell_type == 'markdown']
+        prose = [c.source for c in takewhile(sits, nb.cells) if c.cell_type == 'markdown']
         code = '\n'.join(c.source for c in nb.cells if c.cell_type == 'code')
-        lines = re.findall(r'^(?!#|\s*$)', code, re.M)
+        lines = [line for c in takewhile(sits, nb.cells) if c.cell_type == 'code'
+                 for line in re.findall(r'^(?!#|\s*$)', c.source, re.M)]
         self.minutes = max(1, round(len(' '.join(prose).split())/220 + len(lines)/30))
         m = re.search(r'^#\|\s*default_exp\s+(\w+)', code, re.M)
         self.builds = m[1] if m else None

@@ -8,6 +8,7 @@ import numpy as np
 from digit_under_hood.choose import markup
 from digit_under_hood.explorable import Explorable, pack
 from digit_under_hood.practice import Do, find_task, task_names
+from digit_under_hood.projects import Project
 from digit_under_hood.review import Card
 from digit_under_hood.tasks import CHAPTERS
 
@@ -24,12 +25,29 @@ def folded(title: str, text: str, page) -> str:
 def task(name: str, page) -> str:
     "HTML of a task that is answered with code; empty if it answers by itself"
     found = find_task(name)
-    if not isinstance(found, Do): return ''
-    about = f'Task: {escape(found.concept)}'
-    hints = ''.join(folded(f'Hint {i}', hint, page) for i, hint in enumerate(found.hints, 1))
+    if not isinstance(found, Do | Project): return ''
+    kind = f'Project, {found.time}' if isinstance(found, Project) else 'Task'
+    about = f'{kind}: {escape(found.concept)}'
+    steps = ''.join(f'- {one.says}\n' for one in getattr(found, 'steps', ()))
+    folds = [(f'Hint {i}', hint) for i, hint in enumerate(found.hints, 1)]
+    if isinstance(found, Do): folds.append(('The answer', found.solution()))
     return (f'<section class="task" aria-label="{about}">\n<p class="title">{about}</p>\n'
-            f'{render(found.ask, page)}{hints}{folded("The answer", found.solution(), page)}'
-            '</section>\n')
+            + render(f'{found.ask}\n\n{steps}', page)
+            + ''.join(folded(*fold, page) for fold in folds) + '</section>\n')
+
+
+def in_order() -> list:
+    "All tasks in the order of the chapters"
+    return sorted(map(find_task, task_names()), key=lambda task: [*CHAPTERS].index(task.chapter))
+
+
+def projects(page) -> str:
+    "HTML of the projects of all chapters, each with its checklist"
+    found = [task for task in in_order() if isinstance(task, Project)]
+    return render('\n\n'.join(
+        f'**[{CHAPTERS[task.chapter]}]({task.chapter}.html#projects) {task.concept}**, '
+        f'{task.time}. {task.ask}\n\n' + '\n'.join(f'- {one.says}' for one in task.steps)
+        for task in found), page)
 
 
 def asked(code: str, shown: list[str], page) -> tuple[str, list[str]]:
@@ -42,11 +60,11 @@ def asked(code: str, shown: list[str], page) -> tuple[str, list[str]]:
 class Board(Explorable):
     "What is solved and which cards are due, for the page that shows it"
     def __init__(self):
-        names = sorted(task_names(), key=lambda name: [*CHAPTERS].index(name.partition('.')[0]))
         tasks = [dict(id=task.id, chapter=f'{CHAPTERS[task.chapter]} {task.chapter}',
                       page=f'{task.chapter}.html', concept=task.concept,
-                      ask=markup(Card(task.id).asked()), answer=markup(task.solution()))
-                 for task in map(find_task, names)]
+                      ask=markup(Card(task.id).asked()), answer=markup(task.solution()),
+                      card=task.card)
+                 for task in in_order()]
         data = np.frombuffer(json.dumps({'tasks': tasks}).encode(), np.uint8)
         super().__init__('review', pack(tasks=data), b'', '')
 

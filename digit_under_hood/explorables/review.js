@@ -43,7 +43,7 @@ export function board(tasks, known) {
 }
 
 // The tasks that were met and are due, those that wait longest first
-export const due = (tasks, {tasks: known, cards}, now) => tasks.filter(({id}) => known[id] && !(Date.parse(cards[id]?.due) > now))
+export const due = (tasks, {tasks: known, cards}, now) => tasks.filter(({id, card}) => card && known[id] && !(Date.parse(cards[id]?.due) > now))
   .sort((a, b) => (Date.parse(cards[a.id]?.due) || 0) - (Date.parse(cards[b.id]?.due) || 0))
 
 const written = html => h('div', {innerHTML: html})

@@ -3,7 +3,9 @@ import numpy as np
 import torch
 
 from digit_under_hood.choose import Choose
+from digit_under_hood.outcomes import same, told
 from digit_under_hood.practice import Do, cases, outcome, right, wrong
+from digit_under_hood.projects import Project, step
 
 
 class double_odds(Do):
@@ -251,3 +253,96 @@ class never_smaller(Choose):
              'Never, and they are never equal either.': 'Compare the two distances of `spread`.'}
     why = ('Any unevenness raises the mean of the squares more than the square of the mean. The gap '
            'between those two is the variance, which is never negative.')
+
+
+class most_typical(Do):
+    """
+    Write `most_typical(images)`: the place of the image that is nearest, by L1, to the mean of all
+    `images`, shape `(n, h, w)`.
+    """
+    concept = 'mean image'
+    equal = {'in_a_row: (images - images.mean(0)).abs().mean -> (images - images.mean(0)).abs().sum':
+             'all sums are 784 times the means, so the least is at the same place',
+             'loop: (image - ideal).abs().mean -> (image - ideal).abs().sum': 'all sums are as many times',
+             'in_a_row: (1, 2) -> (2, 1)': 'the order of the axes to average over is no matter'}
+    hints = ('One mean image, one distance for each image, one place.',
+             'Which axes belong to the image, and which one counts the images?',
+             '`argmin` gives the place of the smallest.')
+    why = 'A mean over the first axis makes the ideal, a mean over the other two makes the distances.'
+
+    @cases
+    def piles():
+        draw = torch.Generator().manual_seed(28)
+        return [(torch.zeros(1, 2, 2),), (torch.tensor([[[0., 1.]], [[.5, .5]], [[1., .9]]]),),
+                (torch.tensor([[[0., 0.]], [[.9, .1]], [[1., 0.]], [[1., 1.]], [[0., .9]]]),),
+                *((torch.rand(n, 3, 4, generator=draw),) for n in (5, 8, 12))]
+
+    @right
+    def in_a_row(images): return (images - images.mean(0)).abs().mean((1, 2)).argmin()
+
+    @right
+    def loop(images):
+        ideal = sum(images)/len(images)
+        gaps = [(image - ideal).abs().mean().item() for image in images]
+        return gaps.index(min(gaps))
+
+    @wrong('That is the *least* typical one.')
+    def farthest(images): return (images - images.mean(0)).abs().mean((1, 2)).argmax()
+
+    @wrong('That is the nearest by RMSE.')
+    def squares(images): return (images - images.mean(0)).square().mean((1, 2)).argmin()
+
+    @wrong('You have compared amounts of ink: a 3 and a 7 with as much ink would be the same.')
+    def ink(images): return (images.mean((1, 2)) - images.mean()).abs().argmin()
+
+    @wrong('That is the image itself. Wanted is its place.')
+    def image(images): return images[(images - images.mean(0)).abs().mean((1, 2)).argmin()]
+
+    @wrong('Each image was compared with its own mean grey. The ideal has a grey for each pixel.')
+    def own_mean(images):
+        return (images - images.mean((1, 2), keepdim=True)).abs().mean((1, 2)).argmin()
+
+
+class neighbours(Project):
+    """
+    Tell digits by their nearest neighbour. Write `nearest(images, labels, new)`: for each image of
+    `new`, shape `(m, 28, 28)`, the label of the image that is nearest to it by L1 among the known
+    `images`, shape `(n, 28, 28)`, whose labels are `labels`, shape `(n,)`.
+    """
+    concept = 'distance'
+    hints = ('Begin with one new image: its distances to all known ones are a tensor of shape `(n,)`.',
+             '`argmin` gives a place among the known images. What is the label there?',
+             'A loop over the new images is fast enough, and needs little memory.')
+    why = ('No ideal was made, and nothing was learned: all known images are kept and compared. That '
+           'beats the two mean images by far, and each answer takes as long as there are images.')
+
+    @step('An image that is known gets its own label.')
+    def known(nearest):
+        images, labels = torch.eye(4).view(4, 1, 4).expand(4, 2, 4), torch.tensor([7, 3, 9, 3])
+        found = nearest(images, labels, images[2:3])
+        if same(found, [2]): return 'That is the place of the nearest one among the known.'
+        if not same(found, [9]): return f'Of four images it takes the third for `{told(found)}`.'
+
+    @step('Many new images get one label each, as a tensor of shape `(m,)`.')
+    def many(nearest):
+        images, labels = torch.rand(9, 28, 28), torch.arange(9) % 3
+        found = torch.as_tensor(nearest(images, labels, images[:5] + .001))
+        if found.shape != (5,): return f'For five new ones it gives shape `{tuple(found.shape)}`.'
+        if len(found.unique()) == 1: return 'All five get the same label.'
+
+    @step('Near means near by L1: many small gaps count as much as one large.')
+    def by_l1(nearest):
+        images = torch.stack([torch.full((2, 2), .4), torch.tensor([[1., 0.], [0., 0.]])])
+        found = nearest(images, torch.tensor([3, 7]), torch.zeros(1, 2, 2))
+        if same(found, [3]): return 'It measures with squares.'
+        if not same(found, [7]): return f'It gives `{told(found)}`, for labels 3 and 7.'
+
+    @step('Of 400 new 3s and 7s at least 97 % are right, with 500 known images of each.')
+    def enough(nearest):
+        from digit_under_hood.data import load_digits
+        known, new = ([load_digits(digit, split)[0][:n] for digit in (3, 7)]
+                      for split, n in (('train', 500), ('valid', 200)))
+        labels = [torch.tensor([3, 7]).repeat_interleave(n) for n in (500, 200)]
+        found = torch.as_tensor(nearest(torch.cat(known), labels[0], torch.cat(new))).flatten()
+        share = (found == labels[1]).float().mean().item() if len(found) == 400 else 0
+        if share < .97: return f'{share:.1%} are right.'
