@@ -14,7 +14,6 @@ from operator import length_hint
 
 import torch
 from fastcore.basics import listify, patch
-from torch import nn
 
 from .callbacks import (Cancel, CancelBatch, CancelEpoch, CancelFit, Mean,
     Recorder, call, checked, count_items, each, mode, named, plain, split_batch)
@@ -25,7 +24,7 @@ class Learner:
     "Train a model on data, measure it, and keep a record"
     def __init__(self,
         dls,                   # `DataLoaders`, or anything that has loaders `train` and `valid`
-        model:nn.Module,
+        model:torch.nn.Module,
         loss_func:Callable,    # from (predictions, targets) to one number
         opt_func:Callable=SGD, # from (parameters, lr=lr) to an optimiser
         metrics=(),            # one or more functions, or objects with reset, update and compute
@@ -35,7 +34,7 @@ class Learner:
         self.metrics, self.split, self.context = named(listify(metrics)), split_batch, nullcontext
         self.opt, self.lr, self.training, self.scores = None, None, False, {}
         self.epochs = self.epoch = self.step = self.batch = 0
-        self.cbs, self.recorder = [], Recorder()
+        self.cbs, self.recorder, self.reduce = [], Recorder(), lambda metric: None
         self.add(self.recorder, *listify(cbs))
 
     def add(self, *cbs):
@@ -106,6 +105,7 @@ def validate(self:Learner,
         loss.add(self.loss, count_items(self.xb))
         for metric in metrics.values(): metric.update(self.preds, self.yb)
     self._walk(self.dls.valid if dl is None else dl, measure)
+    for metric in (loss, *metrics.values()): self.reduce(metric)
     if not loss.n: return {}   # every batch was cancelled
     return {'valid_loss': loss.compute()} | {k: float(m.compute()) for k, m in metrics.items()}
 

@@ -58,24 +58,26 @@ class SGD(BasicOptim):
     ):
         super().__init__(params, lr)
         if not 0 <= momentum < 1: raise ValueError(f'momentum: got {momentum}, wants 0 to below 1')
-        self.momentum, self.last = momentum, {}
+        self.param_groups[0]['momentum'], self.last = momentum, {}
 
     def change(self, p):
         "Add a share of the last change to the gradient"
-        if self.momentum: self.last[p] = p.grad + self.momentum*self.last.get(p, 0)
+        momentum = self.param_groups[0]['momentum']   # which a schedule may change
+        if momentum or p in self.last: self.last[p] = p.grad + momentum*self.last.get(p, 0)
         return self.last.get(p, p.grad)
 
     def state_dict(self)->dict:
-        "Give what another fit needs to go on: rates, and last changes by the parameter's place"
+        "Give what another fit needs to go on: settings, and last changes by the parameter's place"
         places = enumerate(p for group in self.param_groups for p in group['params'])
-        return {'lrs': [group['lr'] for group in self.param_groups],
+        return {'groups': [{**group, 'params': None} for group in self.param_groups],
                 'last': {place: self.last[p] for place, p in places if p in self.last}}
 
     def load_state_dict(self, state:dict):
         "Take over what `state_dict` gave"
         params = [p for group in self.param_groups for p in group['params']]
         self.last = {params[i]: t.clone().to(params[i].device) for i, t in state['last'].items()}
-        for group, lr in zip(self.param_groups, state['lrs'], strict=True): group['lr'] = lr
+        for group, kept in zip(self.param_groups, state['groups'], strict=True):
+            group.update(kept, params=group['params'])
 
 # %% ../nbs/06a_training_loop.ipynb #011a1591
 def take(

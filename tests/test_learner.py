@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from copy import deepcopy
 from functools import partial
 from types import SimpleNamespace
@@ -436,6 +437,33 @@ def test_two_fits_are_one_bare_loop(ours, theirs):
         torch.testing.assert_close(p, q, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize('ours, name, options', [
+    (partial(SGD, momentum=.9), 'SGD', {'mom': .9}),
+    (partial(torch.optim.Adam, betas=(.9, .99), eps=1e-5), 'Adam', {'wd': 0.})],
+    ids=['momentum', 'adam'])
+def test_two_fits_are_fastais(ours, name, options):
+    "Ten classes, batch norm, dropout, an uneven last batch: weights, running means and scores"
+    warnings.simplefilter('ignore')
+    import fastai.vision.all as fv
+    torch.manual_seed(0)
+    x, y = torch.randn(70, 12), torch.arange(70)%10
+    model = nn.Sequential(nn.Linear(12, 8, bias=False),   # whose slope would be rounding alone
+                          nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(.3), nn.Linear(8, 10))
+    twin = deepcopy(model)
+    def right(preds, targets): return (preds.argmax(1) == targets).float().mean()
+    def loaders(): return DataLoader(x, y, 16, shuffle=True, seed=1), DataLoader(x, y, 16)
+    learn = Learner(DataLoaders(*loaders()), model, F.cross_entropy, ours, right)
+    judge = fv.Learner(fv.DataLoaders(*loaders()), twin, F.cross_entropy, metrics=right,
+                       opt_func=partial(getattr(fv, name), **options), moms=(.9, .9, .9))
+    for trainer in (learn, judge):
+        torch.manual_seed(2)
+        with judge.no_bar(), judge.no_logging():
+            for epochs in (2, 2): trainer.fit(epochs, .05)
+    for p, q in zip(model.state_dict().values(), twin.state_dict().values(), strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-6)
+    assert [*learn.recorder.epochs[-1].values()] == pytest.approx([*judge.recorder.values[-1]])
+
+
 def test_the_optimiser_is_kept_and_can_be_made_anew():
     learn = toy_learner(opt_func=partial(SGD, momentum=.9))
     learn.fit(1, .01)
@@ -629,6 +657,26 @@ def test_a_metric_that_is_no_mean(bs):
     scores = learn.validate(toy(bs=bs).valid)
     assert scores['RMSE'] == pytest.approx((preds - targets).square().mean().sqrt().item())
     assert type(scores['RMSE']) is float
+
+
+def test_metrics_of_several_processes_are_reduced():
+    "Each measures a part; with the sums of the others added, all get the scores of the whole"
+    x, y = toy().valid.x, toy().valid.y
+    def learner(rows):
+        learn = toy_learner(metrics=[mae, RMSE()])
+        learn.dls.valid = DataLoader(x, y, 4, rows=rows)
+        return learn
+    found = []
+    def keep(metric): found.append({**vars(metric)})
+    def add(metric):
+        other = found.pop(0)
+        for name in {'total', 'n', 'squares'} & vars(metric).keys():
+            setattr(metric, name, getattr(metric, name) + other[name])
+    here, there = learner(range(3)), learner(range(3, 10))
+    here.reduce, there.reduce = keep, add
+    assert here.validate() != pytest.approx(learner(None).validate(), rel=1e-3)
+    assert there.validate() == pytest.approx(learner(None).validate(), rel=1e-6)
+    assert not found
 
 
 def test_two_partial_metrics():

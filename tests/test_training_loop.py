@@ -77,7 +77,19 @@ def test_an_optimiser_goes_on_from_its_state():
         params[1].grad = torch.zeros(2)
         opt.step()
     assert theirs[1].tolist() == pytest.approx([.85, .7])
-    with pytest.raises(ValueError): new.load_state_dict({'lrs': [.1, .2], 'last': {}})
+    with pytest.raises(ValueError): new.load_state_dict({'groups': [{}, {}], 'last': {}})
+
+
+def test_momentum_may_change_between_steps():
+    "As in torch's: to another share, to none, and back"
+    ours, theirs = ([torch.ones(3, requires_grad=True)] for _ in 'ab')
+    our_opt, their_opt = SGD(ours, .1, .9), torch.optim.SGD(theirs, lr=.1, momentum=.9)
+    for step, momentum in enumerate((.9, .5, 0., .95)):
+        for opt, (p,) in (our_opt, ours), (their_opt, theirs):
+            opt.param_groups[0]['momentum'] = momentum
+            p.grad = torch.tensor([1., -2., .5])*(step + 1)
+            opt.step()
+        if momentum: torch.testing.assert_close(ours, theirs)
 
 
 # --- the loader

@@ -7,7 +7,8 @@ CHAPTERS = {
     'data': '00', 'pixels': '01', 'similarity': '02', 'broadcasting': '03a', 'validation': '03b',
     'quadratic_sgd': '04a', 'valleys': '04b', 'mnist_linear': '05a', 'gradients': '05b',
     'epochs': '05c', 'comparing': '05d', 'training_loop': '06a', 'callbacks': '06b',
-    'learner': '06c', 'tuning': '06d', 'checkpoint': '06e', 'mlp': '07a', 'looking_inside': '07b'}
+    'learner': '06c', 'tuning': '06d', 'checkpoint': '06e', 'schedules': '06f',
+    'mlp': '07a', 'looking_inside': '07b'}
 
 
 @cache
