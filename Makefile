@@ -18,7 +18,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help setup lab lab-reset edit test test-latest test-portable mutants check nbs-test py-test docs docs-serve bench readme api shrink hooks clean
+.PHONY: help setup lab lab-reset edit test test-latest test-portable test-answered mutants assignments check nbs-test py-test docs docs-serve bench readme api shrink hooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -80,6 +80,12 @@ test-portable: $(READY) ## compare the notebooks' outputs as other machines woul
 mutants: $(READY) ## make mistakes in the Learner, one at a time: do the tests see each? (takes half an hour)
 	$(BIN)/python tools/mutants.py
 
+test-answered: $(READY) ## run each chapter whole with all its tasks answered (takes ten minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python tools/answered.py
+
+assignments: $(READY) ## for teachers: the tasks as assignments for nbgrader, in _assignments
+	$(BIN)/python tools/assignments.py
+
 docs: $(READY) ## build the site into _docs
 	$(BIN)/python -m website build
 
@@ -102,4 +108,4 @@ hooks: $(READY) ## for contributors: nbdev's git hooks, which merge notebooks ce
 	$(BIN)/nbdev_install_hooks
 
 clean: ## remove what was built (keeps the environment)
-	rm -rf _docs _proc build dist *.egg-info .pytest_cache .ruff_cache .quarto nbs/nbdev.yml nbs/sidebar.yml
+	rm -rf _assignments _docs _proc build dist *.egg-info .pytest_cache .ruff_cache .quarto nbs/nbdev.yml nbs/sidebar.yml

@@ -86,6 +86,16 @@ def use(page, explorable) -> str | None:
     return None
 
 
+def predict(box, number: str) -> str:
+    "Answer a task that asks for a number, by keyboard; what it says"
+    box.get_by_label('Your number').focus()
+    box.page.keyboard.press('ControlOrMeta+a')
+    box.page.keyboard.type(number)
+    box.page.keyboard.press('Enter')
+    box.locator('.verdict').wait_for()
+    return box.locator('.verdict').inner_text()
+
+
 def insert(page, html: str) -> None:
     "Put `html` at the end of the page as a notebook does, scripts and all, in place of the last"
     page.evaluate("""html => {

@@ -17,7 +17,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from browsing import opened_lab
+from playing import predict
 from roles import answers, plumbing
+
+from digit_under_hood.practice import find_task
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted(p.name for p in (ROOT/'nbs').glob('*.ipynb'))
@@ -126,15 +129,17 @@ def shown(page, place: int) -> str:
     "What the cell at `place` shows once all cells have run"
     page.wait_for_function(DONE, timeout=120_000)
     outputs = page.evaluate(CELLS)[place]['outputs']
-    return '\n'.join(''.join(out['data']['text/markdown']) for out in outputs)
+    return '\n'.join(''.join(out['data'].get('text/markdown', '')) for out in outputs).strip()
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='keeps its notes where XDG_DATA_HOME says')
-def test_a_task_wrong_helped_right_and_seen_in_progress(lab, copy):
-    "By keyboard, from the first cell to the last"
+def test_tasks_wrong_helped_right_and_seen_in_progress(lab, copy):
+    "By keyboard, from the first cell to the last: one that asks for code, one for a number"
+    number = find_task('mnist_linear.opposite_model')
+    kept = f"practice('{number.id}').check"
     cells = ["from digit_under_hood.practice import practice\n"
              "from digit_under_hood.review import progress, review",
-             "task = practice('similarity.double_odds')", 'task.check(...)']
+             "task = practice('similarity.double_odds')", 'task.check(...)', f'{kept}(...)']
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     book.metadata.kernelspec = {'name': 'python3', 'display_name': 'python3'}
     nbformat.write(book, copy/'nbs'/'a_try.ipynb')
@@ -143,18 +148,29 @@ def test_a_task_wrong_helped_right_and_seen_in_progress(lab, copy):
     for _ in cells: lab.keyboard.press('Shift+Enter')
     assert '**Task: list comprehension.**' in shown(lab, 1)
     assert 'Put your answer in place' in shown(lab, 2)
+    box = lab.locator('.jp-Notebook:visible [data-explorable=choose]').first
+    assert 'Not yet.' in (told := predict(box, '0.2')) and number.wrong[.2] in told
+    box.get_by_text('Hint 1').focus()
+    lab.keyboard.press('Enter')
+    box.get_by_text(number.hints[0]).wait_for()
+    assert 'Right.' in (told := predict(box, '0.8')) and '.check(0.8)' in told
+    lab.locator('.jp-Notebook:visible .cm-content').last.click()
+    lab.keyboard.press('Escape')
     said = []
     check = 'task.check(lambda numbers: [2*n for n in numbers if n % 2 == '
-    lines = f'{check}0])', 'task.hint()', f'{check}1])', 'progress()', 'review()'
+    lines = (f'{check}0])', 'task.hint()', f'{check}1])', f'{kept}(.2)', f'{kept}(.8)',
+             'progress()', 'review()')
     for place, line in enumerate(lines, len(cells)):
         lab.keyboard.press('Enter')   # into the new cell at the end
         lab.keyboard.insert_text(line)
         lab.keyboard.press('Shift+Enter')
         said.append(shown(lab, place))
-    wrong, hint, right, solved, card = said
+    wrong, hint, right, less, well, solved, card = said
     assert wrong.startswith('**Not yet.** You have taken the even numbers.')
     assert 'lets only some' in hint
-    assert right.startswith('**Right.**')
+    assert right.startswith('**Right.**') and well.startswith('**Right.**')
+    assert number.wrong[.2] in less
+    assert re.search(r'05a mnist_linear \| ●○', solved)
     row = next(line for line in solved.splitlines() if '02 similarity' in line)
     assert '●○' in row and 'list comprehension' in row
     assert '**Card: list comprehension.**' in card

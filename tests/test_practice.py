@@ -7,7 +7,7 @@ import pytest
 from browsing import opened
 from fsrs import Card as FSRSCard
 from fsrs import Rating, Scheduler
-from playing import DARK_PHONE, for_everyone
+from playing import DARK_PHONE, for_everyone, predict
 from test_guesses import REFUSE
 
 from digit_under_hood.choose import markup
@@ -71,6 +71,22 @@ def test_wrong_helped_right_and_kept_by_keyboard(reader, right):
     assert page.evaluate(KEPT)['tasks'][NAME] == known
     joined = join_progress(page.evaluate(KEPT), {'tasks': {}, 'cards': {}})
     assert joined['tasks'][NAME]['tries'] == 2
+
+
+def test_a_number_wrong_helped_right_and_kept_by_keyboard(reader):
+    page, task = reader('mnist_linear.html'), find_task('mnist_linear.opposite_model')
+    box = page.locator('[data-explorable=choose]').filter(has_text=task.ask)
+    box.scroll_into_view_if_needed()
+    assert predict(box, 'many') == 'Write a number first.'
+    assert 'Not yet.' in (told := predict(box, '0.2')) and task.wrong[.2] in told
+    box.get_by_text('Hint 1').focus()
+    page.keyboard.press('Enter')
+    box.get_by_text(task.hints[0]).wait_for()
+    assert 'Right.' in (told := predict(box, '80%')) and task.why in told
+    known = page.evaluate(KEPT)['tasks'][task.id]
+    assert (known['tries'], known['help'], known['said']) == (2, 1, .8) and known['solved']
+    row = board(page).get_by_role('row', name='05a mnist_linear')
+    assert '1 of ' in row.inner_text() and task.concept in row.inner_text()
 
 
 def test_where_storage_is_refused_or_damaged_it_answers_all_the_same(reader, right):

@@ -6,10 +6,10 @@ import re
 import signal
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import nbformat
 import pytest
+from answered import answered, chapters, task_cells
 from directives import split
 
 from digit_under_hood import choose, practice
@@ -17,12 +17,10 @@ from digit_under_hood.choose import Choose, Predict
 from digit_under_hood.practice import Do, FixIt, find_task, task_names
 from digit_under_hood.projects import Project
 
-ROOT = Path(__file__).parents[1]
 TASKS = {name: find_task(name) for name in task_names()}
 DO, CHOOSE, PREDICT = ([name for name, task in TASKS.items() if isinstance(task, kind)]
                        for kind in (Do, Choose, Predict))
 each_do = pytest.mark.parametrize('name', DO)
-ASKED = re.compile(r"practice\('([\w.]+)'\)")
 
 
 @pytest.fixture(autouse=True)
@@ -36,16 +34,8 @@ def noted(monkeypatch):
 @cache
 def cells(chapter: str) -> list[tuple[str, str]]:
     "The cells of a chapter that hold a task: its name, and the code in which it is answered"
-    found, name = [], ''
-    for path in sorted((ROOT/'nbs').glob('[0-9]*.ipynb')):
-        book = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == 'code']
-        if not any(split(cell.source)[0].get('default_exp') == chapter for cell in book): continue
-        for cell in book:
-            code = split(cell.source)[1]
-            if m := ASKED.search(code): name = m[1]
-            if '.check(' in code and name: found.append((name, code))
-            if '.check(' in code: name = ''
-    return found
+    book = nbformat.read(chapters()[chapter], 4)
+    return [(name, split(book.cells[i].source)[1]) for name, i in task_cells(book)]
 
 
 def test_each_task_stands_in_its_chapter_once():
@@ -60,6 +50,8 @@ def test_a_task_is_whole(name):
     assert len(task.ask) > 20 and task.concept and len(task.why) > 20, 'question, concept, reason'
     assert 1 <= len(task.hints) <= 3 and isinstance(task.hints, tuple)
     assert 0 <= task.question <= 37
+    helpers = {n for n, f in vars(type(task)).items() if callable(f) or isinstance(f, staticmethod)}
+    assert not helpers & {*dir(type(task).__base__), *vars(task)}, 'names that the engine needs'
     if isinstance(task, Do):
         assert len(task.hints) >= 2 and len(task.marked('right')) >= 2
         says = [m.says for m in task.marked('wrong')]
@@ -148,19 +140,6 @@ def test_the_answer_is_not_in_sight(name):
 
 
 # In the chapters
-
-def answered(task, code: str) -> str:
-    "The cell of a student who knows the answer"
-    if not isinstance(task, Do):
-        value = repr('abcdefgh'[task.judged()['right']]) if isinstance(task, Choose) else task.value
-        return code.replace('.check(...)', f'.check({value})')
-    *_, last = code.rstrip().splitlines()
-    own = re.fullmatch(r'task\.check\((\w+)\)', last)
-    assert own, f'ends in task.check(name), not in {last!r}'
-    source = task.source(task.marked('right')[0])
-    if task.is_value: return f'{own[1]} = {source.strip()}\n{last}'
-    return source.replace(f'def {task.name}', f'def {own[1]}', 1) + f'\n{last}'
-
 
 @pytest.mark.parametrize('name', TASKS)
 def test_the_cell_of_a_task_untouched_and_answered(name):
