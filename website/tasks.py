@@ -28,7 +28,8 @@ def task(name: str, page) -> str:
     if not isinstance(found, Do | Project): return ''
     kind = f'Project, {found.time}' if isinstance(found, Project) else 'Task'
     about = f'{kind}: {escape(found.concept)}'
-    steps = ''.join(f'- {one.says}\n' for one in getattr(found, 'steps', ()))
+    listed = found.steps if isinstance(found, Project) else ()
+    steps = ''.join(f'- {one.says}\n' for one in listed)
     folds = [(f'Hint {i}', hint) for i, hint in enumerate(found.hints, 1)]
     if isinstance(found, Do): folds.append(('The answer', found.solution()))
     return (f'<section class="task" aria-label="{about}">\n<p class="title">{about}</p>\n'
