@@ -25,6 +25,7 @@ async function render({model, el}) {
   const ask = written(task.ask, 'div', {className: 'ask', id: 'ask'})
   const radios = task.choices.map((_, i) => h('input', {type: 'radio', name, value: i}))
   const field = h('input', {type: 'text', inputMode: 'decimal', autocomplete: 'off', id: 'number'})
+  field.addEventListener('beforeinput', e => e.stopPropagation())   // JupyterLab would refuse Enter
   const answers = task.choices.length
     ? h('div', {className: 'choices', role: 'radiogroup', ariaLabel: task.concept}, ...task.choices.map(([choice], i) =>
       h('label', {className: 'check'}, radios[i], h('b', {}, LETTERS[i]), written(choice, 'span'))))
