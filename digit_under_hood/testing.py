@@ -19,6 +19,13 @@ from fastcore.test import (  # noqa: F401
 _all_ = ['ExceptionExpected', 'test_fail', 'test_ne', 'test_stdout', 'test_warns']
 
 # %% ../nbs/c_testing.ipynb #3da091af
+def _agree(a, b, eps:float)->bool:
+    "Say whether two tensors surely agree: it takes `assert_close` a second to load before it can"
+    kinds = [(t.dtype, t.shape, t.device) for t in (a, b) if isinstance(t, torch.Tensor)
+             and t.layout == torch.strided and t.device.type != 'meta']
+    return kinds[1:] == kinds[:1] != [] and bool(
+        a.equal(b) or a.is_floating_point() and a.allclose(b, 0, eps))
+
 def _compare(a, b, eps:float)->None:
     "Fail unless `a` and `b` agree in form, shape and type, and in each value to `eps`"
     if isinstance(a, dict) and isinstance(b, dict):
@@ -32,6 +39,7 @@ def _compare(a, b, eps:float)->None:
         number = torch.tensor(b, dtype=a.dtype)
         assert a.is_floating_point() or number.item() == b, f'got {a}, wants {b}'
         _compare(a, number, eps)
+    elif _agree(a, b, eps): pass
     elif isinstance(a, torch.Tensor | np.ndarray):
         torch.testing.assert_close(a, b, rtol=0, atol=eps, equal_nan=True)
     elif eps and isinstance(a, Real) and isinstance(b, Real):
