@@ -1,5 +1,8 @@
 "What `make assignments` writes is handed out, validated, graded and scored by nbgrader itself."
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -9,8 +12,17 @@ from assignments import api, make, source
 
 from digit_under_hood.practice import Do, FixIt, find_task
 
+pytestmark = pytest.mark.filterwarnings('ignore:Object of type')   # nbgrader's own
 NAME = '01_pixels'   # has all four kinds of task
 FULL = 13            # 2 Do, 1 FixIt, 3 Choose, 2 Predict
+ROOT = Path(__file__).parents[1]
+TEACHER = """from answered import chapters
+from assignments import source
+for name, book in [(module, source(module)) for module in chapters()]:
+    space = {}
+    for cell in book.cells if book else ():   # none where there are but projects
+        if cell.cell_type == 'code': exec(compile(cell.source, f'{name} {cell.id}', 'exec'), space)
+"""
 
 
 @pytest.fixture(scope='module')
@@ -73,7 +85,7 @@ def errors(cells) -> dict[str, str]:
             if out.output_type == 'error'}
 
 
-@pytest.mark.parametrize('module', chapters())
+@pytest.mark.parametrize('module', [module for module in chapters() if source(module)])
 def test_each_chapter_has_its_assignment_and_answers_and_tests_are_where_they_belong(module):
     names = set()
     for cell in source(module).cells:
@@ -84,6 +96,15 @@ def test_each_chapter_has_its_assignment_and_answers_and_tests_are_where_they_be
         assert ('### BEGIN HIDDEN TESTS' in cell.source) is mark.grade is ('points' in mark)
     tasks = {name for name in names if f'test_{name}' in names}
     assert {f'ask_{name}' for name in tasks} < names and len(names) == 2 + 3*len(tasks)
+
+
+def test_the_answers_of_each_chapter_pass_its_hidden_tests_and_nothing_is_noted(tmp_path):
+    done = subprocess.run(
+        [sys.executable, '-c', TEACHER], capture_output=True, text=True,
+        env=os.environ | {'PYTHONPATH': os.pathsep.join(map(str, (ROOT, ROOT/'tools'))),
+                          'XDG_DATA_HOME': str(tmp_path)})
+    assert (done.returncode, done.stdout) == (0, ''), done.stdout + done.stderr
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_student_gets_questions_and_neither_answers_nor_hidden_tests(course):
