@@ -174,7 +174,7 @@ class whole_or_not(FixIt):
         finally: part.unlink(missing_ok=True)
 
     @wrong('What went wrong is kept quiet: whoever called you believes that the file was written.',
-           when=lambda made, pieces, old: made[1] == 'no error' and 'False' not in made[0])
+           when=lambda made, pieces, old: 'stop' in pieces.pieces and made[1] == 'no error')
     def silent(pieces, path):
         part = path.with_suffix('.part')
         try:
