@@ -256,8 +256,7 @@ class best_weights(FixIt):
             if loss < best: best, kept = loss, before
         return kept
 
-    @wrong('That is the lowest loss. Wanted are the weights that the model had then.',
-           when=lambda made, *args: isinstance(made, float))
+    @wrong('That is the lowest loss. Wanted are the weights that the model had then.')
     def the_loss(model, train_on, epochs): return min(train_on(model) for _ in range(epochs))
 
 
