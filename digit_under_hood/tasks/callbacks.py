@@ -98,6 +98,12 @@ class run_through(Do):
         return [([[1, 2]], Stops(0, Cancel)), *((plan, Stops(5, error)) for error in (
             CancelBatch, CancelEpoch, CancelFit, ValueError))]
 
+    @outcome
+    def finished(given, epochs, work):
+        "The chapter makes its own `CancelBatch`, and an answer there catches that one"
+        work.error = getattr(given, '__globals__', {}).get(work.error.__name__, work.error)
+        return given(epochs, work)
+
     @right
     def nets(epochs, work):
         done = []
