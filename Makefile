@@ -44,10 +44,10 @@ $(READY): settings.ini setup.py pyproject.toml
 setup: $(READY) ## install all of it into .venv, and no more
 
 lab: $(COURSE) ## open your copy of the course in JupyterLab (LAB_FLAGS=--no-browser to only serve it)
-	$(BIN)/python tools/student.py $(LAB_FLAGS)
+	$(BIN)/python -m digit_under_hood lab course --flags="$(LAB_FLAGS)"
 
 lab-reset: $(COURSE) ## a fresh copy of one chapter, yours is kept: make lab-reset CHAPTER=01
-	$(BIN)/python tools/student.py reset $(CHAPTER)
+	$(BIN)/python -m digit_under_hood lab course --reset "$(CHAPTER)"
 
 edit: $(READY) ## for authors: open the notebooks from which all is made
 	@$(BIN)/jupyter trust nbs/*.ipynb >/dev/null   # else no figure is shown before its cell is run

@@ -4,9 +4,12 @@ from configparser import ConfigParser
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 STATUS = ('1 - Planning', '2 - Pre-Alpha', '3 - Alpha', '4 - Beta', '5 - Production/Stable',
           '6 - Mature', '7 - Inactive')
+# What `digit-under-hood lab` needs beside the library, in a wheel under `course`
+COURSE = ('nbs/[0-9]*_*.ipynb', 'nbs/[a-z]_*.ipynb', 'jupyter/**/*', 'website/static/fonts/*')
 here = Path(__file__).parent
 parser = ConfigParser()
 parser.read(here/'settings.ini', encoding='utf-8')
@@ -24,6 +27,23 @@ def python_versions():
     "The versions from `min_python` to `max_python`"
     (major, first), (_, last) = (cfg[key].split('.') for key in ('min_python', 'max_python'))
     return [f'{major}.{minor}' for minor in range(int(first), int(last) + 1)]
+
+
+class WithCourse(build_py):
+    "Puts the chapters, and how JupyterLab shows them, into the package"
+    def course(self):
+        found = [path for pattern in COURSE for path in sorted(Path().glob(pattern))]
+        return [path for path in found if path.is_file() and path.suffix != '.pyc']
+
+    def get_source_files(self): return super().get_source_files() + [*map(str, self.course())]
+
+    def run(self):
+        super().run()
+        if self.editable_mode: return   # there they are found where they lie
+        for path in self.course():
+            there = Path(self.build_lib, lib, 'course', path)
+            self.mkpath(str(there.parent))
+            self.copy_file(str(path), str(there))
 
 
 core, course, dev = (cfg[key].split() for key in
@@ -57,6 +77,7 @@ setup(
     python_requires=f'>={cfg["min_python"]}',
     install_requires=core,
     extras_require={'course': course, 'dev': course + dev},
-    entry_points={'nbdev': [f'{lib}={lib}._modidx:d']},
+    entry_points={'nbdev': [f'{lib}={lib}._modidx:d'], 'console_scripts': [cfg['console_scripts']]},
+    cmdclass={'build_py': WithCourse},
     zip_safe=False,
 )

@@ -9,9 +9,9 @@ import nbformat
 import pytest
 from answered import answered_book, chapters
 from nbformat.v4 import new_code_cell, new_notebook
-from roles import plumbing
 
 from digit_under_hood import progress
+from digit_under_hood.lab.roles import plumbing
 from digit_under_hood.review import progress as table
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from directives import directives, split
 from nbdev.process import extract_directives
+
+from digit_under_hood.lab.directives import directives, split
 
 NOTEBOOKS = sorted((Path(__file__).parents[1]/'nbs').glob('*.ipynb'))
 

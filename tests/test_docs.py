@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
-from roles import plumbing
 
+from digit_under_hood.lab.roles import plumbing
 from website import api, art, build, groups, markdown
 from website.check import check
 from website.page import Page

@@ -12,9 +12,9 @@ import nbformat
 import numpy
 import pytest
 import torch
-from directives import split
 
 from digit_under_hood.data import image_writers, load_digits
+from digit_under_hood.lab.directives import split
 from digit_under_hood.practice import find_task
 
 NBS = Path(__file__).parents[1]/'nbs'

@@ -9,9 +9,9 @@ import numpy as np
 import portable
 import pytest
 from compare import NBS, NOTEBOOKS, difference, differences, rerun, texts
-from directives import directives
 
 from digit_under_hood.explorable import Explorable, pack
+from digit_under_hood.lab.directives import directives
 
 ROOT = NBS.parent
 

@@ -18,8 +18,8 @@ import nbformat
 import pytest
 from browsing import opened_lab
 from playing import predict
-from roles import answers, plumbing
 
+from digit_under_hood.lab.roles import answers, plumbing
 from digit_under_hood.practice import find_task
 
 ROOT = Path(__file__).parents[1]

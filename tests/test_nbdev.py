@@ -14,7 +14,8 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from directives import split
+
+from digit_under_hood.lab.directives import split
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))

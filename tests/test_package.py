@@ -15,6 +15,7 @@ from configparser import ConfigParser
 from html.parser import HTMLParser
 from importlib.metadata import PackageNotFoundError, files, requires
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -23,6 +24,7 @@ from markdown_it import MarkdownIt
 from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from test_lab import served
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT/'digit_under_hood'
@@ -68,15 +70,26 @@ def test_wheel_of_the_source_package_equals_that_of_the_tree(built):
     assert wheel == contents(built['direct'])
     library = {path.relative_to(ROOT).as_posix() for path in LIBRARY.rglob('*')
                if path.is_file() and '__pycache__' not in path.parts}
+    course = {path.relative_to(ROOT).as_posix() for path in (
+        *ROOT.glob('nbs/[0-9]*_*.ipynb'), *ROOT.glob('nbs/[a-z]_*.ipynb'),
+        *ROOT.glob('jupyter/**/*'), *ROOT.glob('website/static/fonts/*'))
+        if path.is_file() and path.suffix != '.pyc'}
+    assert len(course) > 30   # the chapters, and JupyterLab's settings for them
+    library |= {f'digit_under_hood/course/{name}' for name in course}
     assert library == {name for name in wheel if name.startswith('digit_under_hood/')}
     assert not any(name.startswith(('tests/', 'tools/', 'nbs/', 'website/')) for name in wheel)
 
 
 def test_source_package_holds_what_it_is_built_from_and_no_more(built):
     with tarfile.open(built['sdist']) as sdist:
-        tops = {name.split('/')[1] for name in sdist.getnames() if '/' in name}
+        names = [name.partition('/')[2] for name in sdist.getnames() if '/' in name]
+    tops = {name.partition('/')[0] for name in names}
     assert {'settings.ini', 'setup.py', 'pyproject.toml', 'README.md', 'LICENSE'} <= tops
-    assert not tops & {'tests', 'tools', 'website', 'nbs', '.github', 'Makefile'}
+    assert not tops & {'tests', 'tools', '.github', 'Makefile'}
+    assert {name for name in names if name.startswith('website/s')} == {
+        f'website/static/fonts/{path.name}' for path in ROOT.glob('website/static/fonts/*')} | {
+        'website/static', 'website/static/fonts'}
+    assert not [name for name in names if name.startswith('nbs/') and name[-6:] != '.ipynb']
 
 
 def test_twine_is_content(built):
@@ -186,6 +199,12 @@ for name in {chapters!r}: import_module('digit_under_hood.' + name)
 from digit_under_hood.data import load_digits, mnist_sample
 assert len(load_digits(3, 'valid')[0]) == 1010
 assert len(list(mnist_sample().glob('valid/7/*.png'))) == 1028
+import contextlib, io
+from digit_under_hood.command import main
+with contextlib.redirect_stderr(io.StringIO()) as said:
+    try: main(['lab'])
+    except SystemExit as left: assert left.code == 1
+assert 'wants pip install "digit_under_hood[course]"' in said.getvalue()
 """
 
 
@@ -212,6 +231,26 @@ def test_works_where_only_the_core_requirements_are(built, tmp_path, which):
     manager = BaseJSONConfigManager(config_dir=str(teachers.parent))
     assert {'a-teachers', '@jupyterlab/apputils-extension:kernels-settings'} == set(
         manager.get('default_setting_overrides'))
+
+
+def test_a_wheel_is_enough_to_take_the_course(built, tmp_path):
+    "The command in an empty folder: chapters to work in, and JupyterLab with the course's looks"
+    venv.create(tmp_path/'env', symlinks=sys.platform != 'win32')
+    scripts = tmp_path/('env/Scripts' if sys.platform == 'win32' else 'env/bin')
+    run(sys.executable, '-m', 'pip', '--python', scripts/'python', 'install', '--quiet',
+        '--no-deps', '--no-index', built['wheel'])
+    (tmp_path/'empty').mkdir()
+    command = [str(scripts/'digit-under-hood'), 'lab', '--flags=@ --no-browser']
+    with served(tmp_path/'empty', command,
+                PYTHONPATH=sysconfig.get_path('purelib'), JUPYTER_DATA_DIR=str(tmp_path/'own'),
+                JUPYTER_CONFIG_PATH='', JUPYTERLAB_DIR=f'{sys.prefix}/share/jupyter/lab') as lab:
+        def get(path): return urlopen(lab.removesuffix('/lab') + path, timeout=30).read()
+        shown = {entry['name'] for entry in json.loads(get('/api/contents'))['content']}
+        assert shown >= {path.name for path in ROOT.glob('nbs/[0-9]*_*.ipynb')}
+        assert b'Course Serif' in get('/custom/custom.css')
+        assert get('/custom/fonts/source-serif-4.woff2')[:4] == b'wOF2'
+    first = (tmp_path/'empty/course/00_data.ipynb').read_text(encoding='utf-8')
+    assert 'digit-under-hood lab --reset 00' in first
 
 
 def test_what_is_imported_is_required():

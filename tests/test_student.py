@@ -5,9 +5,10 @@ from pathlib import Path
 import nbformat
 import nbformat.sign
 import pytest
-import student
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from roles import answers, asks, summary
+
+from digit_under_hood.lab import student
+from digit_under_hood.lab.roles import answers, asks, summary
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted([*(ROOT/'nbs').glob('[0-9]*_*.ipynb'), *(ROOT/'nbs').glob('[a-z]_*.ipynb')])
@@ -116,7 +117,7 @@ def course(tmp_path, monkeypatch):
             return self.again()
 
         def again(self):
-            self.__init__(nbs, tmp_path/'course')
+            self.__init__(tmp_path/'course', nbs)
             return list(self.make())
 
         def work(self, text, name='03a_rows'):
@@ -129,7 +130,7 @@ def course(tmp_path, monkeypatch):
             return {path.stem: nbformat.read(path, 4).cells[2].source
                     for path in self.folder.glob('*.ipynb')}
 
-    trial = Trial(nbs, tmp_path/'course')
+    trial = Trial(tmp_path/'course', nbs)
     assert trial.publish('one') == []
     return trial
 

@@ -10,10 +10,10 @@ from functools import cache
 import nbformat
 import pytest
 from answered import answered, chapters, task_cells
-from directives import split
 
 from digit_under_hood import choose, practice
 from digit_under_hood.choose import Choose, Predict
+from digit_under_hood.lab.directives import split
 from digit_under_hood.practice import Do, FixIt, find_task, task_names
 from digit_under_hood.projects import Project
 

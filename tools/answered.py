@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
-from directives import split
 
 from digit_under_hood.choose import Choose, Predict
+from digit_under_hood.lab.directives import split
 from digit_under_hood.practice import Do, find_task, task_names
 
 NBS = Path(__file__).parents[1]/'nbs'

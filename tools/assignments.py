@@ -13,10 +13,10 @@ from pathlib import Path
 
 import nbformat
 from answered import LETTERS, answer, chapters, parted, short, task_cells
-from directives import split
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from digit_under_hood.choose import Choose, Predict
+from digit_under_hood.lab.directives import split
 from digit_under_hood.practice import Do, FixIt, find_task
 
 ROOT = Path(__file__).parents[1]

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
-from directives import directives
 from nbclient import NotebookClient
 
 from digit_under_hood.explorable import unpack
+from digit_under_hood.lab.directives import directives
 
 NBS = Path(__file__).parents[1]/'nbs'
 NOTEBOOKS = sorted(path.name for path in NBS.glob('*.ipynb'))

@@ -11,8 +11,9 @@ from multiprocessing import get_context
 import nbdev.test
 import nbformat
 from compare import NO_CLOCK, differences, texts
-from directives import directives
 from execnb.shell import CaptureShell
+
+from digit_under_hood.lab.directives import directives
 
 ORDER = ['stream', 'display_data', 'execute_result', 'error']   # in which this shell lists outputs
 

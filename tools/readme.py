@@ -9,8 +9,9 @@ from pathlib import Path
 
 import nbformat
 from address import address, addressed
-from directives import directives, split
 from nbconvert import MarkdownExporter
+
+from digit_under_hood.lab.directives import directives, split
 
 ROOT = Path(__file__).parents[1]
 NBS = ROOT/'nbs'

@@ -2,4 +2,4 @@
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]/'tools'))   # for directives, roles and the edition
+sys.path.append(str(Path(__file__).parents[1]/'tools'))   # for address

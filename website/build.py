@@ -8,7 +8,8 @@ import yaml
 from address import address
 from jinja2 import Environment, FileSystemLoader
 from nbdev.config import get_config
-from student import edition
+
+from digit_under_hood.lab.student import edition
 
 from .check import check
 from .markdown import plain

@@ -2,7 +2,6 @@
 import re
 from html import escape
 
-from directives import split
 from nbdev.processors import (
     FilterDefaults,
     add_fold,
@@ -11,7 +10,9 @@ from nbdev.processors import (
     insert_warning,
     mv_exports,
 )
-from roles import shows
+
+from digit_under_hood.lab.directives import split
+from digit_under_hood.lab.roles import shows
 
 from .groups import Piece, row
 from .markdown import coloured, inline, render

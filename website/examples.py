@@ -2,9 +2,10 @@
 import ast
 from typing import NamedTuple
 
-from directives import split
 from execnb.nbio import read_nb
-from roles import is_check
+
+from digit_under_hood.lab.directives import split
+from digit_under_hood.lab.roles import is_check
 
 LONGEST, WIDEST = 12, 240   # lines of code, characters of output
 

@@ -2,9 +2,10 @@
 import re
 from typing import NamedTuple
 
-from directives import split
 from execnb.nbio import NbCell, mk_cell
-from roles import ASKS, FENCED, answers, counted, plumbing, together
+
+from digit_under_hood.lab.directives import split
+from digit_under_hood.lab.roles import ASKS, FENCED, answers, counted, plumbing, together
 
 ASKED = {'code-fold', 'echo', 'include'}   # directives by which an author says how code is shown
 CHECKS = re.compile(r'\d+ checks?')

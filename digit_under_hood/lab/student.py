@@ -1,23 +1,19 @@
-"""The student's edition: a copy of each chapter in `course/`, and a JupyterLab that opens it.
-
-`student.py [FLAGS OF JUPYTER LAB]` makes what is missing or newer and opens the first chapter,
-`student.py make` only makes, `student.py reset 03a` gives a fresh chapter and keeps the old one.
-"""
+"The student's edition: a copy of each chapter in a folder, and a JupyterLab that opens it."
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
 import nbformat
-from directives import split
+from .directives import split
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from roles import answers, summary, together
+from .roles import answers, summary, together
 
-ROOT = Path(__file__).parents[1]
-COURSE = ROOT/'course'
+PACKAGE = Path(__file__).parents[1]
+SHIPPED = (PACKAGE/'course').exists()   # a wheel holds the chapters, and how Jupyter shows them
+HOME = PACKAGE/'course' if SHIPPED else PACKAGE.parent
 START = '''<details><summary>Start here: Shift+Enter runs a cell and goes to the next</summary>
 
 Run them all, in order. A grey line that begins with `#` is a collapsed cell, with imports, checks
@@ -29,8 +25,9 @@ run.{reset}
 RESET = '''
 
 What you change is yours and is never overwritten. If nothing makes sense any more: *Kernel,
-Restart Kernel and Run All Cells*. For a fresh chapter, `make lab-reset CHAPTER={number}` in a
+Restart Kernel and Run All Cells*. For a fresh chapter, `{command}` in a
 terminal; it keeps yours under another name.'''
+AFRESH = 'digit-under-hood lab --reset {}' if SHIPPED else 'make lab-reset CHAPTER={}'
 
 
 def edition(book, reset: str = '', setup: str = ''):
@@ -91,17 +88,19 @@ def free(path: Path, word: str) -> Path:
     return next(name for name in names if not name.exists())
 
 
+RECORD = '.made.json'   # in the folder: what was made there
+
+
 class Course:
     "The folder of a student, with a record of what was made there"
-    def __init__(self, nbs: Path = ROOT/'nbs', folder: Path = COURSE):
-        self.folder, self.record = folder, folder/'.made.json'
+    def __init__(self, folder: Path, nbs: Path = HOME/'nbs'):
+        self.folder, self.record = folder, folder/RECORD
         self.chapters = sorted([*nbs.glob('[0-9]*_*.ipynb'), *nbs.glob('[a-z]_*.ipynb')])
-        folder.mkdir(exist_ok=True)
         self.made = json.loads(self.record.read_text()) if self.record.exists() else {}
 
     def chapter(self, path: Path):
         "The student's edition of the chapter at `path`"
-        reset = RESET.format(number=path.stem.split('_')[0])
+        reset = RESET.format(command=AFRESH.format(path.stem.split('_')[0]))
         return edition(nbformat.read(path, 4), reset)
 
     def touched(self, path: Path) -> bool:
@@ -109,6 +108,7 @@ class Course:
         return path.exists() and digest_of(path) != self.made.get(path.name)
 
     def write(self, book, path: Path) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         save(book, path)
         self.made[path.name] = digest(book)
         self.record.write_text(json.dumps(self.made, indent=1) + '\n')
@@ -144,27 +144,17 @@ class Course:
         return f'{own.name} is fresh{told}'
 
 
-def lab(course: Course, flags: list[str]) -> None:
+def open_lab(course: Course, flags: list[str]) -> None:
     "Open the first chapter in JupyterLab, with settings of the course beside the student's own"
-    ours = [ROOT/'jupyter/course', ROOT/'jupyter', os.environ.get('JUPYTER_CONFIG_PATH')]
+    ours = [HOME/'jupyter/course', HOME/'jupyter', os.environ.get('JUPYTER_CONFIG_PATH')]
     os.environ['JUPYTER_CONFIG_PATH'] = os.pathsep.join(str(path) for path in ours if path)
     os.environ['JUPYTERLAB_WORKSPACES_DIR'] = str(course.folder/'.lab')
     os.environ.setdefault('PYDEVD_DISABLE_FILE_VALIDATION', '1')
     layout = course.folder/'.lab/default-37a8.jupyterlab-workspace'
     if not layout.exists():   # with the table of contents open
         layout.parent.mkdir(exist_ok=True)
-        layout.write_text((ROOT/'jupyter/course/layout.json').read_text())
+        layout.write_text((HOME/'jupyter/course/layout.json').read_text())
     root = ['--allow-root'] if hasattr(os, 'geteuid') and os.geteuid() == 0 else []
     from jupyterlab.labapp import LabApp
     LabApp.launch_instance([*root, f'--ServerApp.root_dir={course.folder}', *flags,
                             str(course.folder/course.chapters[0].name)])
-
-
-if __name__ == '__main__':
-    course = Course()
-    if sys.argv[1:2] == ['reset']:
-        try: print(course.reset(*sys.argv[2:3] or ['']))
-        except ValueError as e: sys.exit(str(e))
-    else:
-        for line in course.make(): print(line)
-        if sys.argv[1:] != ['make']: lab(course, sys.argv[1:])

@@ -27,7 +27,7 @@ def parsed(code: str) -> ast.Module:
     return ast.parse(re.sub('^%.*', '', code, flags=re.M))
 
 
-def is_check(node: ast.stmt) -> bool:
+def is_check(node: ast.AST) -> bool:
     "Does this statement only assert? A mistake shown on purpose (`test_fail`) teaches instead"
     call = getattr(getattr(getattr(node, 'value', None), 'func', None), 'id', '')
     return isinstance(node, ast.Assert) or (call.startswith('test_') and call != 'test_fail')
