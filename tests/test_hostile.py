@@ -23,7 +23,8 @@ from digit_under_hood.mnist_linear import linear1
 nan, inf = torch.nan, torch.inf
 CLEAR = re.compile(r'\w+: got .*, wants .*', re.S)
 MODULES = ('pixels similarity broadcasting validation quadratic_sgd valleys mnist_linear gradients '
-           'epochs comparing mlp looking_inside explorable drawing data files').split()
+           'epochs comparing mlp looking_inside ten_digits calibration explorable drawing data '
+           'files').split()
 RIGHT = {'slope x -1.0', 'broadcast_steps shape_a []', 'broadcast_steps shape_b []',
          'init_params size []'}   # no mistake at all
 LEFT_OUT = {'SIGNED': 'colours, no function',
@@ -41,6 +42,7 @@ def labels(): return torch.tensor([1, 0, 1])
 def weights(): return torch.full((784, 1), .01).requires_grad_()
 def knobs(): return torch.tensor([.1, .2, .3]).requires_grad_()
 def square(x): return (x**2).sum()
+def scored(): return torch.tensor([[.5, 1., -2.], [2., -1., 0.], [0., .5, .2]])
 def typical(): return (digits()*15).byte()[:, ::2, ::2].flatten(1)
 def pad_net(): return nn.Sequential(nn.Linear(784, 2), nn.ReLU(), nn.Linear(2, 1))
 def net(): return nn.Sequential(nn.Linear(784, 2), nn.ReLU(), nn.Linear(2, 1)).requires_grad_(False)
@@ -136,6 +138,19 @@ GOOD = {
     'image_numbers': lambda: dict(digit=3, split='valid'),
     'read_arrays': lambda: dict(names=['valid_labels']),
     'write_idx': dict, 'read_idx': dict,   # filled in above
+    'hold_out_writers': lambda: dict(writers=[5, 5, 2, 7], n=1, seed=0),
+    'softmax': lambda: dict(scores=scored()),
+    'log_softmax': lambda: dict(scores=scored()),
+    'cross_entropy': lambda: dict(scores=scored(), targets=labels()),
+    'cross_entropy_grad': lambda: dict(scores=scored(), targets=labels()),
+    'top_k_accuracy': lambda: dict(scores=scored(), targets=labels(), k=2),
+    'train_classifier': lambda: dict(model=nn.Linear(784, 2), train=(rows(), labels()), epochs=1,
+                                     lr=.1, momentum=.5, bs=2, seed=0),
+    'reliability': lambda: dict(confidences=column()[:, 0]*.8, right=labels(), bins=3),
+    'expected_calibration_error': lambda: dict(confidences=column()[:, 0]*.8, right=labels(),
+                                               bins=3),
+    'fit_temperature': lambda: dict(scores=scored(), targets=torch.tensor([1, 0, 0])),
+    'coverage_curve': lambda: dict(confidences=column()[:, 0]*.8, right=labels()),
     'confident_mistakes': lambda: dict(scores=labels() - .5, targets=1 - labels(), n=2),
 }
 

@@ -8,7 +8,8 @@ CHAPTERS = {
     'quadratic_sgd': '04a', 'valleys': '04b', 'mnist_linear': '05a', 'gradients': '05b',
     'epochs': '05c', 'comparing': '05d', 'training_loop': '06a', 'callbacks': '06b',
     'learner': '06c', 'tuning': '06d', 'checkpoint': '06e', 'schedules': '06f',
-    'mlp': '07a', 'looking_inside': '07b'}
+    'mlp': '07a', 'looking_inside': '07b',
+    'ten_digits': '08a', 'calibration': '08b'}
 
 
 @cache
