@@ -19,7 +19,7 @@ def reliability(
     right:torch.Tensor,       # 1 or True where the answer is right, (n,)
     bins:int=10,              # groups of equal width, from 0 to 1
 )->torch.Tensor:              # (bins, 3): mean claim, share that is right, how many; nan if none
-    "Sort answers into groups by confidence, and say what each group claims and what it keeps"
+    "Divide answers into groups by confidence, and say what each claims and what it keeps"
     check(confidences=(confidences, 'numbers from 0 to 1 (n,)'),
           right=(right, 'zeros and ones (as confidences)'), bins=(bins, 'a whole number from 1'))
     group = (confidences*bins).long().clamp(max=bins - 1)
@@ -60,7 +60,7 @@ def coverage_curve(
     confidences:torch.Tensor, # of the answers, (n,)
     right:torch.Tensor,       # 1 or True where the answer is right, (n,)
 )->tuple[torch.Tensor, torch.Tensor, torch.Tensor]: # thresholds, high first; coverage; accuracy
-    "For each threshold, give the share of items that reach it, and the accuracy on them"
+    "Give the share of items that reach each threshold, and the accuracy on those"
     check(confidences=(confidences, 'floats without nan (n,)'),
           right=(right, 'zeros and ones (as confidences)'))
     levels, place, n = confidences.unique(return_inverse=True, return_counts=True)

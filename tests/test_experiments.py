@@ -24,7 +24,7 @@ WORDS = {word: n for n, word in enumerate(
 NUMBER = rf'(-?\d[\d,]*\.?\d*|{"|".join(WORDS)})'
 SEEDS = range(10)
 LATER = {'02', '03a', '03b', '04a', '04b', '05a', '05b', '05c', '05d',
-         '06a', '06b', '06c', '06d', '06e'}   # not judged here yet
+         '06a', '06b', '06c', '06d', '06e', '08a', '08b'}   # not judged here yet
 
 
 def book(chapter: str):
