@@ -16,4 +16,4 @@ CHAPTERS = {
 def names() -> tuple[str, ...]:
     "All tasks, file by file, each as in 'similarity.double_odds'"
     return tuple(f'{file.stem}.{name}' for file in sorted(Path(__path__[0]).glob('[a-z]*.py'))
-                 for name in re.findall(r'^class (\w+)', file.read_text(encoding='utf-8'), re.M))
+                 for name in re.findall(r'^class ([a-z]\w*)', file.read_text(encoding='utf-8'), re.M))

@@ -272,3 +272,41 @@ class all_pairs(Predict):
              0: 'It does fit: on each axis one of the two has a 1 or nothing.',
              9: 'They are not put one after the other. Each of the four meets each of the five.'}
     why = 'Both are stretched, to `(4, 5)`: every entry of the column meets every entry of the row.'
+
+
+class distances_to_all(Do):
+    """
+    Write `distances_to_all(a, b)`: the L1 distance of each image of `a`, shape `(n, h, w)`, from each
+    of `b`, shape `(m, h, w)`, as a table of shape `(n, m)`. One line will do.
+    """
+    concept = 'broadcasting'
+    equal = {'stretched: (2, 3) -> (3, 2)': 'the order of the axes to average over is no matter',
+             'stretched: 2 -> -2': 'of four axes, 2 and -2 are the same',
+             'row_by_row: 1 -> -1': 'of two axes, 1 and -1 are the same'}
+    hints = ('An axis of length 1 is stretched. Where has `a` to get one, so that `b` fits beside it?',
+             'The difference has four axes. Which two belong to an image?')
+    why = '`(n, 1, h, w)` against `(m, h, w)` gives `(n, m, h, w)`: each with each, without a loop.'
+
+    @cases
+    def piles():
+        draw = torch.Generator().manual_seed(0)
+        return [tuple(torch.rand(k, 2, 3, generator=draw) for k in sizes)
+                for sizes in ((1, 1), (2, 3), (3, 3), (4, 1))]
+
+    @right
+    def stretched(a, b): return (a[:, None] - b).abs().mean((2, 3))
+
+    @right
+    def row_by_row(a, b): return torch.stack([(b - one).abs().flatten(1).mean(1) for one in a])
+
+    @wrong('Rows and columns are swapped: a row belongs to an image of `a`.')
+    def other_way(a, b): return (b[:, None] - a).abs().mean((2, 3))
+
+    @wrong('Those are sums over the pixels. L1 is a mean.')
+    def sums(a, b): return (a[:, None] - b).abs().sum((2, 3))
+
+    @wrong('Those are squares. L1 takes the size of each difference.')
+    def squares(a, b): return (a[:, None] - b).square().mean((2, 3))
+
+    @wrong('Positive and negative differences cancel here.')
+    def signed(a, b): return (a[:, None] - b).mean((2, 3))

@@ -1,8 +1,12 @@
 "Tasks of chapter 05d, break it and measure it."
+from functools import cache
+
 import torch
 
 from digit_under_hood.choose import Choose
+from digit_under_hood.data import load_digits
 from digit_under_hood.practice import Do, FixIt, cases, outcome, right, wrong
+from digit_under_hood.projects import Project, step
 
 
 class steps_an_epoch(Do):
@@ -221,3 +225,52 @@ class best_of_many(Choose):
         'particular. Choose with other images, then look once.'}
     why = ('What was used for choosing says too good a number. An image that took part in no choice '
            'does not.')
+
+
+@cache
+def pair_of(a, b, split='train', n=1500):
+    "Rows of pixels of two digits, all of the first and then all of the second, and the digits"
+    images, labels = zip(*(load_digits(digit, split) for digit in (a, b)))
+    return (torch.cat([part[:n].flatten(1) for part in images]),
+            torch.cat([part[:n] for part in labels]))
+
+
+class any_pair(Project):
+    """
+    A classifier for any two digits. Write `fit_pair(x, y)`: `x` are rows of pixels, `y` the digits,
+    such as 4 and 9. It trains a linear model, and gives a function that takes rows of pixels and
+    gives the digits.
+    """
+    concept = 'target'
+    hints = ('The smaller digit is 0 for the model and the larger one 1. Who turns that back?',
+             'The rows come sorted. What does that do to mini-batches?',
+             '`fit_linear` of chapter 05c does most of it, or twenty lines of your own.')
+    why = ('What a model calls 0 and 1 is a matter between you and it. With forty-five such pairs, each '
+           'with a vote, you could read all ten digits; softmax does it in one.')
+
+    @step('It answers with the two digits, not with 0 and 1, a whole number for each row.')
+    def in_digits(fit_pair):
+        x, y = pair_of(4, 9)
+        made = torch.as_tensor(fit_pair(x[::50], y[::50])(x[:7])).flatten()
+        if len(made) != 7: return f'For seven rows it gives {len(made)} answers.'
+        if not {*made.tolist()} <= {4, 9}: return f'For 4s and 9s it says {made.unique().tolist()}.'
+
+    @step('For 4s and 9s, at least 93 % of unseen ones are right.')
+    def fours_and_nines(fit_pair): return unseen_right(fit_pair, 4, 9, .93)
+
+    @step('For 0s and 6s, at least 97 %: nothing is made for one pair.')
+    def other_digits(fit_pair): return unseen_right(fit_pair, 6, 0, .97)
+
+    @step('Where the two digits are not equally many, the rarer one is found all the same.')
+    def rarer(fit_pair):
+        x, y = pair_of(4, 9)
+        test_x, _ = pair_of(4, 9, 'valid')
+        made = torch.as_tensor(fit_pair(x[:2500], y[:2500])(test_x[-500:])).flatten()
+        if (found := (made == 9).float().mean()) < .6: return f'Of unseen 9s it finds {found:.0%}.'
+
+
+def unseen_right(fit_pair, a, b, bar):
+    "Say how many are right, if too few are"
+    test_x, test_y = pair_of(a, b, 'valid')
+    right = (torch.as_tensor(fit_pair(*pair_of(a, b))(test_x)).flatten() == test_y).float().mean()
+    if right < bar: return f'{right:.1%} are.'

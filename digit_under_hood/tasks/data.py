@@ -1,5 +1,9 @@
 "Tasks of chapter 00, the data."
+import torch
+
 from digit_under_hood.choose import Choose, Predict
+from digit_under_hood.practice import Do, cases, right, wrong
+from digit_under_hood.projects import Project, step
 
 
 class people_apart(Choose):
@@ -74,3 +78,85 @@ class true_alarms(Predict):
                  'better than to flag at random.'}
     why = ('In 100,000 labels 100 are wrong, and it flags 90 of them. Of the 99,900 right ones it '
            'flags 2,997. So 90 of 3,087 alarms are true, three in a hundred.')
+
+
+class how_many(Do):
+    """
+    Write `how_many(labels)`: ten numbers, how often each digit from 0 to 9 is among `labels`, a
+    tensor of shape `(n,)`.
+    """
+    concept = 'label'
+    hints = ('Ten numbers always, also where no 9 occurs.',
+             '`bincount` counts, and takes a `minlength`; a comparison can be summed.')
+    why = 'Ten places, one for each digit: a digit that never occurs still has its count, 0.'
+
+    @cases
+    def some():
+        return [(torch.tensor([3, 7, 3]),), (torch.tensor([9, 9, 0, 1]),), (torch.arange(10),)]
+
+    @right
+    def counted(labels): return labels.bincount(minlength=10)
+
+    @right
+    def one_by_one(labels): return [(labels == digit).sum() for digit in range(10)]
+
+    @wrong('Your list ends with the largest digit that occurs. A sheet without 9s has a count too.')
+    def too_short(labels): return labels.bincount()
+
+    @wrong('Digits that do not occur are left out, and the others move up.')
+    def those_there(labels): return labels.unique(return_counts=True)[1]
+
+    @wrong('Those are shares. Wanted are the counts.')
+    def shares(labels): return labels.bincount(minlength=10)/len(labels)
+
+    @wrong('The digits begin with 0.')
+    def from_one(labels): return [(labels == digit).sum() for digit in range(1, 11)]
+
+
+def aside(split, share=.1, seed=0, n=200):
+    "Set some of 200 writers aside, of five images each: writers, and a bool for each image"
+    writers = torch.arange(2100, 2100 + n).repeat(5)
+    writers = writers[torch.randperm(len(writers), generator=torch.Generator().manual_seed(2))]
+    made = torch.as_tensor(split(writers, share, seed))
+    if made.dtype == torch.bool: return writers, made
+    found = torch.zeros(len(writers), dtype=torch.bool)
+    found[made.long()] = True   # places, which the first step refuses
+    return writers, found
+
+
+class new_hands(Project):
+    """
+    Set some writers aside, so that no hand is in both parts. Write `split(writers, share, seed)`:
+    `writers` tells who wrote each image, shape `(n,)`. Wanted is a bool for each image, `True` if it
+    is set aside. `share` is the share of the *writers* that are, drawn at random by `seed`.
+    """
+    concept = 'validation set'
+    hints = ('Draw among the writers, not among the images. `unique` names each writer once.',
+             'A permutation of the writers: the first of them are set aside.',
+             '`torch.isin` tells for each image whether its writer is one of them.')
+    why = ('A part that was set aside by writers tells how the model does with a hand that it has '
+           'never seen. One that was drawn by images would tell how it does with hands it knows.')
+
+    @step('It gives a bool for each image.')
+    def mask(split):
+        made = torch.as_tensor(split(torch.tensor([5, 9, 9, 7, 5]), .4, 0))
+        if made.dtype != torch.bool: return f'It gives {made.dtype}.'
+        if made.shape != (5,): return f'For five images it gives shape `{tuple(made.shape)}`.'
+
+    @step('All images of one writer are on the same side.')
+    def together(split):
+        writers, found = aside(split)
+        if torn := sum(len(found[writers == who].unique()) > 1 for who in writers.unique()):
+            return f'{torn} of 200 writers are on both.'
+
+    @step('Of 200 writers, a share of 0.1 sets 20 aside.')
+    def as_many(split):
+        writers, found = aside(split)
+        if (n := len(writers[found].unique())) not in (19, 20, 21): return f'It sets {n} aside.'
+
+    @step('The same seed sets the same ones aside, and another seed others.')
+    def drawn(split):
+        torch.manual_seed(1)
+        first, again, other = (aside(split, seed=seed)[1] for seed in (3, 3, 4))
+        if not first.equal(again): return 'The same seed gives another part.'
+        if first.equal(other): return 'Another seed gives the same part.'

@@ -289,3 +289,40 @@ class one_epoch(Do):
             weights.grad = bias.grad = None
             mnist_loss(linear1(xb, weights, bias), yb).backward()
             for p in (weights, bias): p -= lr*p.grad
+
+
+class step_with_decay(Do):
+    """
+    Write `step_with_decay(p, grad, lr, wd)`: the new parameters after a step with weight decay. The
+    slope of each parameter is `grad` and `wd` times the parameter itself.
+    """
+    concept = 'step'
+    hints = ('What is the whole slope of a parameter?', 'A step goes against it, `lr` times.')
+    why = ('Weights that no batch asks for shrink a little with each step. `weight_decay` of the '
+           'optimisers in torch is this `wd`.')
+
+    @cases
+    def parameters():
+        return [(torch.tensor([2., -1.]), torch.tensor([.5, 1.]), .5, .25),
+                (torch.tensor([4.]), torch.tensor([0.]), .5, .5),
+                (torch.tensor([1., 3.]), torch.tensor([2., -2.]), .25, 0.)]
+
+    @right
+    def whole_slope(p, grad, lr, wd): return p - lr*(grad + wd*p)
+
+    @right
+    def shrink_and_step(p, grad, lr, wd):
+        smaller = p*(1 - lr*wd)
+        return smaller - lr*grad
+
+    @wrong('The weights grow: the step goes against the second part of the slope too.')
+    def grows(p, grad, lr, wd): return p - lr*(grad - wd*p)
+
+    @wrong('The rate holds for the whole slope, for what decays too.')
+    def no_rate(p, grad, lr, wd): return p - lr*grad - wd*p
+
+    @wrong('It decays the gradient. It is the weights that shrink.')
+    def of_the_gradient(p, grad, lr, wd): return p - lr*(grad + wd*grad)
+
+    @wrong('There is no decay in it.')
+    def plain(p, grad, lr, wd): return p - lr*grad

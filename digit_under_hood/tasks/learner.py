@@ -1,14 +1,19 @@
 "Tasks of chapter 06c, the Learner."
+import copy
 from functools import partial
+from types import SimpleNamespace
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from digit_under_hood.callbacks import Callback, Cancel, CancelBatch
+from digit_under_hood.callbacks import EVENTS, Callback, Cancel, CancelBatch, CancelFit
 from digit_under_hood.choose import Choose, Predict
 from digit_under_hood.learner import Learner
 from digit_under_hood.mnist_linear import batch_accuracy, mnist_loss
+from digit_under_hood.outcomes import told
 from digit_under_hood.practice import Do, FixIt, cases, outcome, right, wrong
+from digit_under_hood.projects import Project, step
 from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders
 
 
@@ -311,3 +316,213 @@ class second_fit(Choose):
         'the table of epochs': 'It goes on: a row for each epoch of all fits.'}
     why = ('Model, optimiser and diary go on from where they were. Only the average that smooths '
            'the loss starts from nothing, as another rate may give quite other losses.')
+
+
+
+class FromScratch:
+    "What the steps of the project use: data whose origin the model can tell, and who looks on"
+    def __init__(self, Learner, sizes=(4, 4, 2), metrics=(), cbs=()):
+        draw = torch.Generator().manual_seed(1)
+        def rows(n, mark):
+            x = torch.randn(n, 3, generator=draw)
+            x[:, 0] = mark
+            return x, x.sum(1, keepdim=True) + torch.randn(n, 1, generator=draw)
+        self.train = [rows(n, 1.) for n in sizes]
+        self.valid = [rows(5, -1.), rows(1, -1.)]
+        self.model, self.seen, self.fresh, self.opts = nn.Linear(3, 1), [], [], []
+        with torch.no_grad():
+            for p in self.model.parameters(): p.fill_(.1)
+        self.bare = copy.deepcopy(self.model)
+        self.model.register_forward_pre_hook(self.look)
+        self.learn = Learner(SimpleNamespace(train=self.train, valid=self.valid), self.model,
+                             F.mse_loss, self.opt_func, metrics=metrics, cbs=cbs)
+
+    def look(self, model, args):
+        "Note of each call: training rows or not, train mode or not, gradients or not"
+        self.seen.append((args[0][0, 0].item() > 0, model.training, torch.is_grad_enabled()))
+
+    def opt_func(self, params, lr):
+        "Make torch's optimiser, and note at each step what gradients it finds"
+        opt = torch.optim.SGD(params, lr=lr)
+        def note(*_):
+            grads = [p.grad.flatten() for p in self.model.parameters() if p.grad is not None]
+            self.fresh.append(torch.cat([torch.zeros(0), *grads]))
+        opt.register_step_pre_hook(note)
+        self.opts.append(opt)
+        return opt
+
+    def loop(self, epochs, lr, train=None):
+        "Train the other copy of the model by a bare loop; give the gradient of each step"
+        found = []
+        for _ in range(epochs):
+            for xb, yb in train or self.train:
+                grads = torch.autograd.grad(F.mse_loss(self.bare(xb), yb), [*self.bare.parameters()])
+                with torch.no_grad():
+                    for p, grad in zip(self.bare.parameters(), grads): p -= lr*grad
+                found.append(torch.cat([grad.flatten() for grad in grads]))
+        return found
+
+    def gap(self):
+        "How far the weights of the two models are apart"
+        return max((p - q).abs().max().item() for p, q in
+                   zip(self.model.parameters(), self.bare.parameters()))
+
+
+class Diary(Callback):
+    "Notes what is called, in training"
+    def __init__(self, notes, name='', act=None): self.notes, self.own, self.act = notes, name, act
+
+for event in EVENTS:
+    def note(self, learn, event=event):
+        if 'batch' in event or event == 'after_backward':
+            if learn.xb[0, 0] < 0: return   # while validating
+        self.notes.append(self.own + event)
+        if self.act: self.act(event, learn)
+    setattr(Diary, event, note)
+
+
+class from_scratch(Project):
+    """
+    A Learner from scratch, the first of the book's two projects for further research. Close the
+    chapter and write your own `Learner(dls, model, loss_func, opt_func, metrics=(), cbs=())` with
+    `fit(epochs, lr)` and `validate()`. As here, `dls` has loaders `train` and `valid`, and
+    `opt_func(params, lr=lr)` makes an optimiser. `validate()` gives a dict: `valid_loss`, and each
+    metric under the name of its function. Callbacks are those of chapter 06b: each event is called
+    with the Learner, which has `model`, and in a batch `xb`, `yb` and, once they are there, `preds`
+    and `loss`.
+    """
+    concept, time = 'Learner', 'a day'
+    hints = ('Begin with `fit` as six lines, with no callbacks and no validation. Five steps hold then.',
+             '`validate` next: what has to be switched off, and on again, whatever happens in between?',
+             'For callbacks, one method that calls an event on all of them. `try` stands around what a '
+             '`Cancel` may end: a batch, the fit.')
+    why = ('Your Learner does what ours does, step by step. What is left are comforts: a record, a '
+           'rate finder, a file to go on from. Each is a callback, or a few lines.')
+
+    @step('`fit` makes the optimiser, by calling `opt_func` with the parameters and `lr`.')
+    def makes_optimiser(Learner):
+        made = FromScratch(Learner)
+        if made.opts: return 'It is made before `fit`, when no rate is known.'
+        made.learn.fit(1, .07)
+        if not made.opts: return '`opt_func` was never called. It is no optimiser, it makes one.'
+        if made.opts[0].param_groups[0]['lr'] != .07: return 'It has another rate than `fit` was given.'
+
+    @step('One epoch with one batch takes one step: predict, compare, backward, step.')
+    def one_step(Learner):
+        made = FromScratch(Learner, sizes=(6,))
+        made.learn.fit(1, .1)
+        made.loop(1, .1)
+        if len(made.fresh) != 1: return f'It took {len(made.fresh)} steps.'
+        if (gap := made.gap()) > 1e-4: return f'The weights are off by {gap:.2g} after it.'
+
+    @step('Each batch of each epoch takes a step.')
+    def every_batch(Learner):
+        made = FromScratch(Learner)
+        made.learn.fit(2, .1)
+        if len(made.fresh) != 6: return f'Two epochs of three batches took {len(made.fresh)} steps.'
+
+    @step('Each step finds the gradient of its own batch, and nothing of the one before.')
+    def forgets(Learner):
+        made = FromScratch(Learner)
+        made.learn.fit(1, .01)
+        own = made.loop(1, .01)
+        for i, (found, fresh) in enumerate(zip(made.fresh, own), 1):
+            if not found.numel(): return f'Step {i} finds no gradient. Is it forgotten too early?'
+            if not torch.allclose(found, fresh, atol=.05): return f'Step {i} finds more than its own.'
+
+    @step('After three epochs the weights are those of a bare loop, to 0.0001.')
+    def weights(Learner):
+        made = FromScratch(Learner)
+        made.learn.fit(3, .1)
+        made.loop(3, .1)
+        if not (gap := made.gap()) < 1e-4: return f'They are off by {gap:.2g}.'
+
+    @step('A second `fit` goes on from there, with the rate that it is given.')
+    def goes_on(Learner):
+        made = FromScratch(Learner, sizes=(6,))
+        for lr in .1, .01:
+            made.learn.fit(1, lr)
+            made.loop(1, lr)
+        if not (gap := made.gap()) < 1e-4: return f'The weights are off by {gap:.2g} after it.'
+
+    @step('`validate` sees each validation batch once, in eval mode.')
+    def in_eval_mode(Learner):
+        made = FromScratch(Learner)
+        made.learn.validate()
+        if [train for train, *_ in made.seen] != [False]*2:
+            return f'It called the model {len(made.seen)} times, for two batches.'
+        if any(mode for _, mode, _ in made.seen): return 'The model was in train mode.'
+
+    @step('`fit` validates after each epoch, and trains in train mode all the same.')
+    def train_again(Learner):
+        made = FromScratch(Learner)
+        made.model.eval()
+        made.learn.fit(2, .1)
+        if [train for train, *_ in made.seen] != ([True]*3 + [False]*2)*2:
+            return 'It does not go through three training and two validation batches, twice.'
+        if not all(mode for train, mode, _ in made.seen if train):
+            return 'Some training batches found the model in eval mode.'
+
+    @step('Validating needs no gradients, and leaves weights and gradients alone.')
+    def no_gradients(Learner):
+        made = FromScratch(Learner)
+        made.learn.validate()
+        if any(grads for *_, grads in made.seen): return 'It computed what gradients need.'
+        if made.gap() or any(p.grad is not None for p in made.model.parameters()):
+            return 'Weights or gradients are not what they were.'
+        if not torch.is_grad_enabled(): return 'Gradients stay switched off afterwards.'
+
+    @step('Loss and metrics are means over the images, however they are cut into batches.')
+    def by_image(Learner):
+        def far(preds, targets): return (preds - targets).abs().mean()
+        made = FromScratch(Learner, metrics=[far])
+        x, y = (torch.cat(part) for part in zip(*made.valid))
+        with torch.no_grad(): preds = made.bare(x)
+        wanted, found = {'valid_loss': F.mse_loss(preds, y), 'far': far(preds, y)}, made.learn.validate()
+        if not isinstance(found, dict) or not wanted.keys() <= found.keys():
+            return f'It gave `{told(found)}`, wanted is a dict with `valid_loss` and `far`.'
+        if off := [name for name in wanted if abs(float(found[name]) - wanted[name]) > 1e-4]:
+            return f'{" and ".join(off)} differ, where the last batch is smaller.'
+
+    @step('Events come in order, and each goes to the callbacks in the order given.')
+    def order(Learner):
+        notes = []
+        cbs = [Diary(notes, 'a '), Diary(notes, 'b ')]
+        FromScratch(Learner, sizes=(2, 2), cbs=cbs).learn.fit(1, .1)
+        notes = [note for note in notes if note.split()[1] not in ('after_loss', 'cleanup_fit')]
+        batch = ['before_batch', 'after_backward', 'after_batch']
+        wanted = ['before_fit', 'before_epoch', *batch, *batch, 'after_epoch', 'after_fit']
+        for i, event in enumerate(both := [who + event for event in wanted for who in ('a ', 'b ')]):
+            if notes[i:i + 1] != [event]:
+                return f'As event {i + 1} of {len(both)}, {event!r} was due, and {notes[i:i + 1]} came.'
+        if len(notes) > len(both): return f'After the last one comes {notes[len(both)]!r}.'
+
+    @step('In `after_backward` the gradients are there, and the step is not taken yet.')
+    def between(Learner):
+        found = []
+        def act(event, learn):
+            if event != 'after_backward': return
+            found.append((learn.model.weight.grad is not None, learn.model.weight[0, 0].item()))
+        FromScratch(Learner, sizes=(4,), cbs=[Diary([], act=act)]).learn.fit(1, .1)
+        if not found: return 'It is never called.'
+        if not found[0][0]: return 'There is no gradient.'
+        if abs(found[0][1] - .1) > 1e-6: return 'The weights have already moved.'
+
+    @step('`CancelBatch` in `before_batch` skips this batch, and only this one.')
+    def skips(Learner):
+        def act(event, learn):
+            if event == 'before_batch' and len(learn.xb) == 2: raise CancelBatch
+        made = FromScratch(Learner, sizes=(4, 2, 4), cbs=[Diary([], act=act)])
+        made.learn.fit(2, .1)
+        if len(made.fresh) != 4: return f'Of six batches, two were to be skipped: {len(made.fresh)} steps.'
+
+    @step('`CancelFit` ends the fit, without an error, and `after_fit` is called all the same.')
+    def cancels(Learner):
+        notes = []
+        def act(event, learn):
+            if event == 'after_batch' and notes.count('after_batch') == 2: raise CancelFit
+        made = FromScratch(Learner, cbs=[Diary(notes, act=act)])
+        made.learn.fit(9, .1)
+        if len(made.fresh) != 2: return f'It took {len(made.fresh)} steps, where two were to be the last.'
+        last = [event for event in notes if event != 'cleanup_fit'][-1]
+        if last != 'after_fit': return f'The last event was {last!r}.'

@@ -1,11 +1,17 @@
 "Tasks of chapter 07b, looking inside."
+from contextlib import nullcontext
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from digit_under_hood.callbacks import mode
 from digit_under_hood.choose import Choose
+from digit_under_hood.data import load_digits
 from digit_under_hood.mlp import count_parameters, layer_outputs
 from digit_under_hood.practice import Do, FixIt, cases, right, wrong
+from digit_under_hood.projects import Project, step
 
 
 class activations_of(Do):
@@ -329,3 +335,115 @@ class recognised(Do):
 
     @wrong('Those are the shares that were missed.')
     def missed(counts): return 1 - counts.diag()/counts.sum(1)
+
+
+
+@cache
+def all_images():
+    "The bytes of every training image with its digit, and those of every test image"
+    found = []
+    for part in ('train', 'valid'):
+        images, labels = load_digits(split=part, scaled=False)
+        found.append(dict(zip(map(bytes, images.flatten(1).numpy()), labels.tolist())))
+    return found
+
+
+def some_rows(train, n=3000):
+    "Bytes and labels of some rows of what was trained on, spread over all of them"
+    x, y = (torch.as_tensor(part) for part in train)
+    rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:n]
+    images = (x[rows].detach().flatten(1)*255).round().clamp(0, 255).to(torch.uint8)
+    return [*map(bytes, images.cpu().numpy())], y[rows]
+
+
+def scores_of(model, x, bs=2000):
+    "Scores of a model, in eval mode and without gradients"
+    with torch.no_grad(), mode(model, False) if isinstance(model, nn.Module) else nullcontext():
+        return torch.cat([model(xb) for xb in x.split(bs)])
+
+
+class ten_digits(Project):
+    """
+    All ten digits, the second of the book's projects for further research: the whole way from
+    60,000 images to a model that reads any digit, and to a table of what it takes for what.
+    `train` is what you train on, `(x, y)`: rows of 784 pixels from 0 to 1, and digits from 0 to 9.
+    `loss(scores, y)` is your own cross-entropy of ten scores for each image. `model(x)` gives these
+    scores; train it as you like. `confusion(predicted, y)` counts in a table of ten rows and ten
+    columns how often the digit of a row was taken for the digit of a column.
+    """
+    concept, time = 'softmax', 'a day'
+    hints = ('A score for each digit instead of one for all. Which shapes change, and which do not?',
+             'Softmax: the exponentials of the scores, divided by their sum. The loss is minus the '
+             'logarithm of the share of the right digit, on average.',
+             'Subtract the largest score of a row first: the shares stay the same, and nothing '
+             'overflows. `torch.logsumexp` does so.')
+    why = ('That is the pipeline of most image classifiers: labels, scores, cross-entropy, an honest '
+           'test, and a look at the mistakes. With more layers and other pictures it is the same.')
+
+    @step('`train` has rows of 784 pixels from 0 to 1, and one whole number from 0 to 9 for each.')
+    def data(train):
+        x, y = (torch.as_tensor(part) for part in train)
+        if x.ndim != 2 or x.shape[1] != 784: return f'`x` has shape `{tuple(x.shape)}`.'
+        if x.min() < 0 or x.max() > 1: return f'Its pixels go up to {x.max():g}.'
+        if y.shape != (len(x),): return f'`y` has shape `{tuple(y.shape)}` for {len(x)} images.'
+        if y.is_floating_point() or y.dtype == torch.bool: return f'`y` is {y.dtype}.'
+        if y.unique().tolist() != [*range(10)]: return f'`y` has these labels: {y.unique().tolist()}.'
+
+    @step('Each image still has the label of its own.')
+    def pairs(train):
+        images, y = some_rows(train)
+        known, test = all_images()
+        true = [known.get(image, test.get(image)) for image in images]
+        seen = [(a, int(b)) for a, b in zip(true, y.flatten()) if a is not None]
+        if not seen: return 'None of its images is one of the 60,000 as they are.'
+        if (off := sum(a != b for a, b in seen)): return f'{off/len(seen):.0%} have another.'
+
+    @step('No image of the test set is among them.')
+    def honest(train):
+        images, _ = some_rows(train, 100_000)
+        if both := sum(image in all_images()[1] for image in images):
+            return f'{both} are. A model that has seen them is no longer tested by them.'
+
+    @step('`loss` is cross-entropy, as torch computes it.')
+    def cross_entropy(loss):
+        scores, y = 3*torch.randn(7, 10), torch.randint(10, (7,))
+        made, wanted = float(loss(scores, y)), float(F.cross_entropy(scores, y))
+        if abs(made - wanted) > 1e-4: return f'It gives {made:.4f} where torch gives {wanted:.4f}.'
+
+    @step('It stands scores of a thousand, in its value and its slopes.')
+    def stable(loss):
+        scores = torch.tensor([[1000.] + [0.]*9, [-1000.]*9 + [0.]]).requires_grad_()
+        made = loss(scores, torch.tensor([1, 9]))
+        made.backward()
+        if not made.isfinite(): return f'There it is {made.item()}.'
+        if not scores.grad.isfinite().all(): return 'Some slopes are nan there.'
+
+    @step('Its slopes are those of torch.')
+    def slopes(loss):
+        scores, y = torch.randn(7, 10).requires_grad_(), torch.randint(10, (7,))
+        made, = torch.autograd.grad(loss(scores, y), scores)
+        wanted, = torch.autograd.grad(F.cross_entropy(scores, y), scores)
+        if not torch.allclose(made, wanted, atol=1e-5):
+            return f'The first is {made[0, 0]:.4f} where torch has {wanted[0, 0]:.4f}.'
+
+    @step('`model` gives ten scores for each row of pixels.')
+    def ten_scores(model):
+        scores = scores_of(model, torch.rand(3, 784))
+        if scores.shape != (3, 10): return f'For three rows it gives shape `{tuple(scores.shape)}`.'
+
+    @step('At least 97 % of the 10,000 test images are right.')
+    def accuracy(model):
+        x, y = load_digits(split='valid')
+        scores = scores_of(model, x.flatten(1))
+        right = (scores.argmax(1) == y).sum().item() if scores.shape == (len(y), 10) else 0
+        if right < 9700: return f'{right:,} of 10,000 are.'
+
+    @step('`confusion` counts each image once: a row for the true digit, a column for the predicted.')
+    def table(confusion):
+        y, predicted = torch.tensor([3, 3, 3, 7, 0]), torch.tensor([3, 5, 5, 7, 0])
+        made = torch.as_tensor(confusion(predicted, y))
+        if made.shape != (10, 10): return f'It has shape `{tuple(made.shape)}`.'
+        if made.sum() != 5: return f'Of five images it counts {made.sum():g}.'
+        if made[5, 3] == 2: return 'Rows and columns are swapped.'
+        if made[3].tolist() != [0, 0, 0, 1, 0, 2, 0, 0, 0, 0]:
+            return f'A 3 read once as 3 and twice as 5 makes the row {made[3].tolist()}.'

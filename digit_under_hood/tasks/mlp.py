@@ -5,8 +5,9 @@ from torch import nn
 
 from digit_under_hood.choose import Choose
 from digit_under_hood.mlp import count_parameters, simple_net
+from digit_under_hood.outcomes import same
 from digit_under_hood.practice import Do, FixIt, cases, outcome, right, wrong
-
+from digit_under_hood.projects import Project, step
 
 _exact = 'the functions differ by nothing or by much'
 
@@ -331,3 +332,77 @@ class promise(Choose):
             'The tolerance comes first, and for a small one it may take a great many.',
         'It comes close to any function, jumps included.':
             'A sum of hinges has no gap. At a jump it is off by half of it, however many there are.'}
+
+
+class leaky(Do):
+    "Write `leaky(x, slope)`: like ReLU, but what is below 0 keeps `slope` times its value."
+    concept = 'ReLU'
+    equal = {'chosen: x > 0 -> x >= 0': 'at 0 both pieces are 0'}
+    hints = ('Two pieces, with the bend at 0.', '`torch.where` chooses for each number.')
+    why = ('Below 0 there is a slope after all, so a unit that is off can still learn its way back. '
+           '`nn.LeakyReLU` is this, with a slope of 0.01.')
+
+    @cases
+    def numbers():
+        return [(torch.tensor([-2., -.5, 0., 1., 3.]), slope) for slope in (.1, .5, 0.)]
+
+    @right
+    def chosen(x, slope): return torch.where(x > 0, x, slope*x)
+
+    @right
+    def two_parts(x, slope): return x.clamp(min=0) + slope*x.clamp(max=0)
+
+    @wrong('That is ReLU itself: nothing comes through below 0.')
+    def plain(x, slope): return x.clamp(min=0)
+
+    @wrong('The whole of `x` was multiplied, above 0 too.')
+    def everywhere(x, slope): return slope*x
+
+    @wrong('Below 0 it rises to the left: the sign was lost.')
+    def folded(x, slope): return torch.where(x > 0, x, -slope*x)
+
+    @wrong('Below 0 it is one and the same number. A slope means: in proportion to `x`.')
+    def level(x, slope): return torch.where(x > 0, x, torch.full_like(x, -slope))
+
+
+class drops_out(Project):
+    """
+    Dropout, as a layer of your own. `Dropout(p)` is an `nn.Module`. In train mode it sets each number
+    to 0 with probability `p`, each call and each number anew, and multiplies the others by
+    `1/(1 - p)`, so that their sum stays on average what it was. In eval mode it changes nothing.
+    """
+    concept = 'activation function'
+    hints = ('`self.training` tells in which mode the layer is.',
+             '`torch.rand_like(x) > p` is true for those that stay.',
+             'What does the mean lose if a share of `p` is 0, and by what is it made good?')
+    why = ('A network that cannot rely on any single unit spreads what it knows. And because the rest '
+           'is made larger in training, nothing has to change when it is switched off.')
+
+    @step('In eval mode it changes nothing.')
+    def off(Dropout):
+        x = torch.randn(50, 8)
+        if not same(Dropout(.5).eval()(x), x): return 'Numbers are other than they were.'
+
+    @step('In train mode a share of `p` is 0, and each row has zeros of its own.')
+    def share(Dropout):
+        gone = Dropout(.25)(torch.ones(400, 100)) == 0
+        if abs((found := gone.float().mean().item()) - .25) > .02: return f'With p = 0.25, {found:.0%} are.'
+        if gone.any(0).float().mean() < .9 or (gone == gone[0]).all(): return 'Whole columns stay or go.'
+
+    @step('The mean stays what it was.')
+    def mean(Dropout):
+        found = Dropout(.25)(torch.ones(400, 100)).mean().item()
+        if abs(found - 1) > .03: return f'Of ones it is {found:.2f}.'
+
+    @step('Each call draws anew.')
+    def anew(Dropout):
+        layer, x = Dropout(.5), torch.ones(20, 20)
+        if torch.equal(layer(x) == 0, layer(x) == 0): return 'The same numbers are dropped again.'
+
+    @step('Slopes pass where numbers pass, and only there.')
+    def slopes(Dropout):
+        x = torch.ones(50, 20, requires_grad=True)
+        made = Dropout(.5)(x)
+        made.sum().backward()
+        if x.grad is None or not same(x.grad, made.detach()):
+            return 'The gradient is not that of what was let through.'

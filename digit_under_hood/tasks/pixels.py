@@ -4,7 +4,9 @@ from pathlib import Path
 import torch
 
 from digit_under_hood.choose import Choose, Predict
+from digit_under_hood.outcomes import same, told
 from digit_under_hood.practice import Do, FixIt, cases, outcome, right, wrong
+from digit_under_hood.projects import Project, step
 
 
 class label_of(Do):
@@ -229,3 +231,105 @@ class photograph(Predict):
              288: 'Those are its bits. Each number is one byte of eight.'}
     why = ('4000 x 3000 pixels of three numbers each. In bytes that is 36 megabytes, if nothing is '
            'compressed.')
+
+
+class upside_down(Do):
+    "Write `upside_down(image)`: the image, shape `(h, w)`, turned by half a turn."
+    concept = 'axis'
+    equal = {'both: 1 -> -1': 'of two axes, 1 and -1 are the same'}
+    hints = ('Where does the first row go, and where does the first column go?',
+             '`flip` takes the axes that are to be read backwards.')
+    why = 'Half a turn reads the rows backwards and each row backwards: both axes, not one.'
+
+    @cases
+    def images():
+        return [(torch.tensor([[1, 2], [3, 4]]),), (torch.arange(6).view(2, 3),),
+                (torch.arange(12.).view(4, 3),)]
+
+    @right
+    def both(image): return image.flip(0, 1)
+
+    @right
+    def quarter_twice(image): return image.rot90().rot90()
+
+    @wrong('Only the rows are in reverse: this is a mirror that lies on the floor.')
+    def rows(image): return image.flip(0)
+
+    @wrong('Only the columns are in reverse: this is a mirror on the wall.')
+    def columns(image): return image.flip(1)
+
+    @wrong('Rows became columns. Half a turn leaves rows rows.')
+    def swapped(image): return image.T
+
+    @wrong('That is a quarter of a turn.')
+    def quarter(image): return image.rot90()
+
+
+def balance(image):
+    "The mean row and column, weighted by ink"
+    ink = torch.as_tensor(image).double()
+    return [((ink.sum(1 - axis)*torch.arange(ink.shape[axis])).sum()/ink.sum()).item()
+            for axis in (0, 1)]
+
+
+def blots(n=6):
+    "Images with a lopsided blot somewhere"
+    found = torch.zeros(n, 28, 28, dtype=torch.uint8)
+    for i, image in enumerate(found):
+        top, left = 3 + i, 9 - i
+        image[top:top + 7, left:left + 3] = 255
+        image[top:top + 2, left:left + 9] = 90
+    return found
+
+
+class to_the_middle(Project):
+    """
+    Bring digits to the middle, as those who made MNIST did. `box(image)` gives four numbers: the
+    first and the last row, the first and the last column that hold ink. `centre(image)` moves the
+    ink by whole pixels, so that its balance point, the mean place weighted by ink, is in the middle
+    of the image, to half a pixel. Images are bytes of shape `(28, 28)`, with a wide enough margin.
+    """
+    concept = 'pixel'
+    hints = ('Which rows hold ink? `image.any(1)` tells; `nonzero` gives their places.',
+             'The ink of each row, times its number, summed and divided by all ink: the mean row.',
+             '`roll` moves by whole pixels. The middle of 28 rows is 13.5, counted from 0.')
+    why = ('The balance point, and not the box, is what MNIST was centred by. That is why a 7 does not '
+           'fill its margins evenly, and why pixel similarity works at all.')
+
+    @step('`box` is tight: its first and last rows and columns hold ink.')
+    def tight(box):
+        image = torch.zeros(28, 28, dtype=torch.uint8)
+        image[3:10, 5:7] = 255
+        found = [int(n) for n in box(image)]
+        if found != [3, 9, 5, 6]:
+            return f'Ink in rows 3 to 9 and columns 5 and 6 gives `{told(found)}`.'
+
+    @step('`box` counts the faintest ink too.')
+    def faint(box):
+        image = torch.zeros(28, 28, dtype=torch.uint8)
+        image[8, 8] = 255
+        before = [int(n) for n in box(image)]
+        image[4, 20] = 1
+        moved = [int(n) - m for n, m in zip(box(image), before)]
+        if moved != [-4, 0, 0, 12]: return 'A pixel of 1 in a corner of its own changes too little.'
+
+    @step('`centre` brings the balance point to the middle.')
+    def middle(centre):
+        off = [max(abs(at - 13.5) for at in balance(centre(image))) for image in blots()]
+        if max(off) > .5001: return f'It is up to {max(off):.1f} pixels off.'
+
+    @step('No ink is lost, and none is made.')
+    def ink(centre):
+        for image in blots():
+            made = torch.as_tensor(centre(image))
+            if made.shape != (28, 28): return f'The image has shape `{tuple(made.shape)}` now.'
+            if not same(made.flatten().sort().values, image.flatten().sort().values):
+                return f'Before there were {int(image.sum())}, now {int(made.sum())}.'
+
+    @step('What is in the middle stays as it is, and so does the image that was given.')
+    def stays(centre):
+        for image in blots():
+            kept = image.clone()
+            once = torch.as_tensor(centre(image))
+            if not image.equal(kept): return 'The image itself was changed.'
+            if not same(centre(once), once): return 'Centred twice is not centred once.'

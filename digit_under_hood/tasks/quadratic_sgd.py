@@ -352,3 +352,41 @@ class largest_rate(Do):
     @wrong('The mean of the curvatures is too mild: the steepest bowl bends more than that, and its '
            'knob runs off.')
     def mean_bend(bends): return 2*len(bends)/sum(bends)
+
+
+class both_sides(Do):
+    """
+    Write `both_sides(func, x, h)`: the slope of `func` at `x`, measured from `h` to the left of `x` to
+    `h` to the right of it.
+    """
+    concept = 'slope'
+    equal = {'mean_of_two: ((func(x + h) - here) / h, (here - func(x - h)) / h) -> '
+             '((here - func(x - h)) / h, (func(x + h) - here) / h)': 'a sum in another order'}
+    hints = ('Rise over run. How long is the run?', 'From `x - h` to `x + h` it is `2*h`.')
+    why = ('Measured to both sides, the error of a parabola cancels, and that of other curves is '
+           'smaller by far than with a step to one side.')
+
+    @cases
+    def curves():
+        return [(lambda x: 3*x, 2., .5), (lambda x: x**2, 1., .5), (lambda x: x**3, -1., .25)]
+
+    @right
+    def over_the_run(func, x, h): return (func(x + h) - func(x - h))/(2*h)
+
+    @right
+    def mean_of_two(func, x, h):
+        here = func(x)
+        right, left = (func(x + h) - here)/h, (here - func(x - h))/h
+        return (right + left)/2
+
+    @wrong('That is measured to the right only.')
+    def one_side(func, x, h): return (func(x + h) - func(x))/h
+
+    @wrong('The run is as long as both steps together.')
+    def half_the_run(func, x, h): return (func(x + h) - func(x - h))/h
+
+    @wrong('The sign is wrong: what rises to the right has a positive slope.')
+    def backwards(func, x, h): return (func(x - h) - func(x + h))/(2*h)
+
+    @wrong('That is the rise. Divide it by the run.')
+    def rise(func, x, h): return func(x + h) - func(x - h)

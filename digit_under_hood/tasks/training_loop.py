@@ -430,3 +430,36 @@ class train_it(Do):
                 loss_func(yb, model(xb)).backward()
                 opt.step()
                 opt.zero_grad()
+
+
+class warm_up(Do):
+    """
+    Write `warm_up(step, n, peak)`: the rate of a step, counted from 0. Over the first `n` steps it
+    grows in equal parts, from `peak/n` at step 0 to `peak` at step `n - 1`; then it stays there.
+    """
+    concept = 'learning rate'
+    hints = ('How many parts of `n` has step 0, how many step 1?', '`min` holds it at the top.')
+    why = 'Step 0 gets one part of `n`, not none: a step at rate 0 would be a batch wasted.'
+
+    @cases
+    def steps(): return [(step, n, .5) for n in (1, 4, 5) for step in (0, 1, 3, 4, 9)]
+
+    @right
+    def at_most(step, n, peak): return peak*min(1, (step + 1)/n)
+
+    @right
+    def branch(step, n, peak):
+        if step >= n: return peak
+        return peak*(step + 1)/n
+
+    @wrong('Step 0 has rate 0, and learns nothing.')
+    def from_nothing(step, n, peak): return peak*min(1, step/n)
+
+    @wrong('It grows for ever. What holds it at the top?')
+    def for_ever(step, n, peak): return peak*(step + 1)/n
+
+    @wrong('After the warm-up it falls to 0.')
+    def and_ends(step, n, peak): return peak*(step + 1)/n if step < n else 0
+
+    @wrong('It starts at the top and falls.')
+    def downwards(step, n, peak): return peak*max(1/n, 1 - step/n)

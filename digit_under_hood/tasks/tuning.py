@@ -5,9 +5,14 @@ from copy import deepcopy
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from digit_under_hood.choose import Choose
+from digit_under_hood.learner import Learner
+from digit_under_hood.outcomes import same, told
 from digit_under_hood.practice import Do, FixIt, cases, outcome, right, wrong
+from digit_under_hood.projects import Project, step
+from digit_under_hood.training_loop import DataLoader, DataLoaders
 
 
 class epochs_run(Do):
@@ -359,3 +364,57 @@ class hundredth_for_sgd(Choose):
         'with `mnist_loss`, and a few hundredths for Adam.'}
     why = ('SGD steps by the rate times the slope, and the slope depends on loss and data. Adam '
            'divides by the usual slope, so its rate is about the length of the step itself.')
+
+
+class Rates:
+    "What the steps of the project use: a fit of so many steps, and the rates that they were taken with"
+    def __init__(self, Schedule, epochs=2, fits=1):
+        torch.manual_seed(0)
+        x = torch.randn(40, 2)
+        dls = DataLoaders(DataLoader(x, x.sum(1, keepdim=True), bs=4), DataLoader(x, x[:, :1], bs=8))
+        self.found = []
+        def opt_func(params, lr):
+            opt = torch.optim.SGD(params, lr=lr)
+            opt.register_step_pre_hook(lambda opt, *_: self.found.append(opt.param_groups[0]['lr']))
+            return opt
+        learn = Learner(dls, nn.Linear(2, 1), F.mse_loss, opt_func)
+        for _ in range(fits): learn.fit(epochs, 1e-3, cbs=Schedule(.1))
+
+
+class one_cycle(Project):
+    """
+    A rate that rises and falls. `rate(step, total, peak)`, with steps counted from 0, grows in a
+    straight line from `peak/10` at step 0 to `peak` after a quarter of the steps, and then falls
+    along half a wave of a cosine, to 0 at `step == total`. `Schedule(peak)` is a callback that gives
+    the optimiser this rate before each step of a fit.
+    """
+    concept = 'learning rate'
+    hints = ('Two branches: up to `total/4`, and from there on. What share of each has passed?',
+             'Half a wave: `(1 + cos(pi*share))/2` goes from 1 to 0.',
+             'In `before_batch`, `learn.opt` is there for `set_lr`. How many steps will there be: '
+             '`learn.epochs` times the length of the loader. Batches are dealt in validation too.')
+    why = ('Small steps first, while the weights are far from anything, large ones in the middle, and '
+           'small ones at the end, where the noise of batches is to average out.')
+
+    @step('`rate` rises in a straight line, from a tenth of `peak` to `peak` after a quarter.')
+    def rises(rate):
+        made = [float(rate(step, 40, 2.)) for step in (0, 5, 10)]
+        if not same(made, [.2, 1.1, 2.]): return f'For steps 0, 5, 10 of 40 and peak 2 it is `{told(made)}`.'
+
+    @step('Then it falls along half a wave, to 0.')
+    def falls(rate):
+        made = [float(rate(step, 40, 2.)) for step in (10, 20, 25, 40)]
+        if not same(made, [2., 1.5, 1., 0.]):
+            return f'For steps 10, 20, 25, 40 of 40 and peak 2 it is `{told(made)}`.'
+
+    @step('Each step of a fit is taken with the rate of its own place.')
+    def each_step(rate, Schedule):
+        made, wanted = Rates(Schedule).found, [float(rate(step, 20, .1)) for step in range(20)]
+        for i, (found, due) in enumerate(zip(made, wanted)):
+            if abs(found - due) > 1e-6: return f'Step {i} of 20 was taken with {found:.4g}, due is {due:.4g}.'
+
+    @step('A second fit rises and falls anew.')
+    def anew(rate, Schedule):
+        one = Schedule(.1)
+        made = Rates(lambda peak: one, epochs=1, fits=2).found
+        if not same(made[:10], made[10:]): return f'It begins with {made[0]:.4g}, then with {made[10]:.4g}.'

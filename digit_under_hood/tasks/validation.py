@@ -2,7 +2,10 @@
 import torch
 
 from digit_under_hood.choose import Choose, Predict
+from digit_under_hood.data import load_digits
+from digit_under_hood.outcomes import same, told
 from digit_under_hood.practice import Do, cases, right, wrong
+from digit_under_hood.projects import Project, step
 from digit_under_hood.similarity import mean_image
 from digit_under_hood.validation import accuracy, is_3, nearest_class
 
@@ -136,3 +139,54 @@ class forged(Choose):
         'find every one and flag a genuine note by mistake: the accuracy is the same.'}
     why = ('It is the base rate of the genuine notes. Ask how many of the forged notes it finds, '
            'and how many genuine ones it flags.')
+
+
+def ink_in_a_frame(n=3):
+    "Images with a wide margin, each different"
+    images = torch.zeros(n, 28, 28)
+    images[:, 6:22, 6:22] = torch.rand(n, 16, 16, generator=torch.Generator().manual_seed(1))
+    return images
+
+
+class however_it_lies(Project):
+    """
+    Chapter 03b moves all images by three pixels, and accuracy falls from 95 to 89 %. Make a distance
+    that does not mind: `tolerant(images, ideals, r)`, for each image of `(n, 28, 28)` and each ideal
+    of `(k, 28, 28)` the least L1 distance over all moves of the ideal, up to `r` pixels in each
+    direction, as a table `(n, k)`.
+    """
+    concept = 'distance'
+    hints = ('`roll` moves an image. How many moves are there for `r = 1`, with the diagonals?',
+             'Two loops over the moves, and inside the distance of all images from all moved ideals.',
+             'Keep the smallest so far: `torch.minimum`.')
+    why = ('Moves cost time, 25 times as much for two pixels, and buy tolerance. Convolution, which you '
+           'meet later, gets it much cheaper.')
+
+    @step('With `r = 0` it is L1, a row for each image and a column for each ideal.')
+    def no_move(tolerant):
+        images = ink_in_a_frame(5)
+        made, wanted = tolerant(images[:3], images[3:], 0), torch.stack(
+            [(images[:3] - ideal).abs().mean((1, 2)) for ideal in images[3:]], 1)
+        if not same(made, wanted): return f'It gives `{told(made)}`, wanted is `{told(wanted)}`.'
+
+    @step('An ideal that lies up to `r` pixels away, in any direction, is at distance 0.')
+    def found_again(tolerant):
+        ideals = ink_in_a_frame()
+        for moves in ((0, 0), (2, 0), (0, -2), (-1, 2), (2, 2)):
+            made = torch.as_tensor(tolerant(ideals.roll(moves, (1, 2)), ideals, 2))
+            if made.diagonal().abs().max() > 1e-5: return f'Moved by {moves} it is not found.'
+
+    @step('Farther away it is not.')
+    def not_farther(tolerant):
+        ideals = ink_in_a_frame()
+        for moves in ((3, 0), (0, -3), (3, 3)):
+            made = torch.as_tensor(tolerant(ideals.roll(moves, (1, 2)), ideals, 2))
+            if made.diagonal().min() < 1e-3: return f'With `r = 2` it is found when moved by {moves}.'
+
+    @step('Of 200 unseen 3s and 7s, moved by two pixels, at least 85 % are right.')
+    def reads_them(tolerant):
+        ideals = torch.stack([load_digits(digit)[0].mean(0) for digit in (3, 7)])
+        images = torch.cat([load_digits(digit, 'valid')[0][:100] for digit in (3, 7)])
+        made = torch.as_tensor(tolerant(images.roll((2, 2), (1, 2)), ideals, 2))
+        share = (made.argmin(1) == torch.tensor([0, 1]).repeat_interleave(100)).float().mean()
+        if share < .85: return f'{share:.0%} are.'

@@ -4,7 +4,9 @@ from itertools import combinations, permutations, product
 import torch
 
 from digit_under_hood.choose import Choose, Predict
+from digit_under_hood.outcomes import same, told
 from digit_under_hood.practice import Do, cases, outcome, right, wrong
+from digit_under_hood.projects import Project, step
 from digit_under_hood.quadratic_sgd import f, mse
 
 
@@ -214,3 +216,54 @@ class starting_weights(Do):
     @wrong('Random and ready, but of another spread than the one asked for.',
            when=lambda made, n: 'a spread of 0.01' in made)
     def spread_one(n): return torch.randn(n).requires_grad_()
+
+
+class any_line(Project):
+    """
+    Fit a line to any points: `fit(x, y)`, two tensors of shape `(n,)`, gives `(a, b)` so that
+    `a*x + b` has the least mean squared error. Descend with gradients, and make it work for any
+    ruler: seconds, years, millimetres.
+    """
+    concept = 'standardising'
+    hints = ('Standardise `x` first: the mean to 0, the spread to 1. Then one rate suits all.',
+             'What you get are the knobs for the standardised `x`. Put `(x - mean)/spread` in its '
+             'place and sort out what stands before `x`.',
+             'Standardise `y` as well, and even its size no longer matters.')
+    why = ('The valley was made round, the descent was short, and the answer was turned back into the '
+           'ruler that was given. Most fits in libraries do the first step for you, or fail without.')
+
+    @step('Points on a line are met.')
+    def exact(fit):
+        x = torch.linspace(-1, 1, 9)
+        made = [float(one) for one in fit(x, 2*x - 1)]
+        if not same(made, [2., -1.], 1e-2): return f'For y = 2x - 1 it gives `{told(made)}`.'
+
+    @step('For scattered points it agrees with least squares.')
+    def scattered(fit):
+        x, y = torch.randn(2, 40)
+        made = [float(one) for one in fit(x.clone(), y)]
+        wanted = least_squares_line(x, y)
+        if not same(made, wanted, 1e-2): return f'It gives `{told(made)}`, wanted is `{told(wanted)}`.'
+
+    @step('It does so for years from 1900 to 2000, and for thousandths.')
+    def any_ruler(fit):
+        for scale, shift in ((100, 1900), (.001, 0)):
+            x = torch.rand(40)*scale + shift
+            y = 3*(x - shift)/scale + .1*torch.randn(40)
+            (a, b), (c, d) = (float(one) for one in fit(x.clone(), y)), least_squares_line(x, y)
+            off = ((a - c)*x + b - d).abs().max().item()
+            if not off < .05: return f'For x from {shift} to {shift + scale:g} the line is off by {off:.2g}.'
+
+    @step('`x` and `y` stay as they were.')
+    def kept(fit):
+        x, y = torch.randn(2, 9)
+        before = torch.stack([x, y])
+        fit(x, y)
+        if not before.equal(torch.stack([x, y])): return 'They were changed.'
+
+
+def least_squares_line(x, y):
+    "The best line, by the formula"
+    x, y = x.double(), y.double()
+    a = ((x - x.mean())*(y - y.mean())).mean()/x.var(correction=0)
+    return [a.item(), (y.mean() - a*x.mean()).item()]

@@ -2,6 +2,7 @@
 from random import Random
 
 import torch
+
 from worked import fails, works
 
 NAME = 'data.new_hands'

@@ -1,6 +1,7 @@
 "Dropout as a layer: two solutions, and typical mistakes."
 import torch
 from torch import nn
+
 from worked import fails, works
 
 NAME = 'mlp.drops_out'

@@ -1,6 +1,7 @@
 "Digits brought to the middle: two solutions, and typical mistakes."
 import torch
 import torch.nn.functional as F
+
 from worked import fails, works
 
 NAME = 'pixels.to_the_middle'

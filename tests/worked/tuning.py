@@ -1,10 +1,9 @@
 "A rate that rises and falls: two solutions, and typical mistakes."
 from math import cos, pi
 
-from worked import fails, works
-
 from digit_under_hood.callbacks import Callback
 from digit_under_hood.training_loop import set_lr
+from worked import fails, works
 
 NAME = 'tuning.one_cycle'
 
@@ -66,7 +65,8 @@ def from_nothing():
 def once_an_epoch():
     class Late(Schedule):
         def before_batch(self, learn): pass
-        def before_epoch(self, learn): set_lr(learn.opt, rate(learn.step, self.total(learn), self.peak))
+        def before_epoch(self, learn):
+            set_lr(learn.opt, rate(learn.step, self.total(learn), self.peak))
     return instead(Schedule=Late)
 
 

@@ -1,6 +1,7 @@
 "A distance that does not mind moves: two solutions, and typical mistakes."
 import torch
 import torch.nn.functional as F
+
 from worked import fails, works
 
 NAME = 'validation.however_it_lies'
@@ -32,7 +33,7 @@ def padded(images, ideals, r):
     return found
 
 
-@fails(NAME, 'found_again')
+@fails(NAME, 'found_again', 'reads_them')
 def no_diagonals(images, ideals, r):
     return moved(images, ideals, [move for move in square(r) if 0 in move]).amin(0)
 
