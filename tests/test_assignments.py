@@ -14,7 +14,7 @@ from digit_under_hood.practice import Do, FixIt, find_task
 
 pytestmark = pytest.mark.filterwarnings('ignore:Object of type')   # nbgrader's own
 NAME = '01_pixels'   # has all four kinds of task
-FULL = 13            # 2 Do, 1 FixIt, 3 Choose, 2 Predict
+FULL = 16            # 3 Do, 1 FixIt, 3 Choose, 2 Predict
 ROOT = Path(__file__).parents[1]
 TEACHER = """from answered import chapters
 from assignments import source

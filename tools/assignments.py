@@ -54,7 +54,7 @@ _judge.note_try = lambda *tried, **more: None
 _said = _judge.find_task('{name}').check({own})
 assert _said.right is True, _said.text
 ### END HIDDEN TESTS'''
-ENGINE = ('choose', 'outcomes', 'practice', 'tasks')
+ENGINE = ('choose', 'outcomes', 'practice', 'projects', 'tasks')
 
 
 def marked(cell, name: str, points: int = 0, locked: bool = True):
@@ -88,7 +88,7 @@ def source(module: str):
     if not tasks: return None
     needs = [node for node in ast.parse(inspect.getsource(sys.modules[type(tasks[0][0]).__module__])
                                         ).body if isinstance(node, ast.Import | ast.ImportFrom)
-             and not str(getattr(node, 'module', '')).endswith(('.practice', '.choose'))]
+             and str(getattr(node, 'module', '')).rpartition('.')[2] not in ENGINE]
     imports = '\n'.join([*map(ast.unparse, needs), CHECK])
     intro = INTRO.format(number=path.stem.partition('_')[0], module=module)
     cells = [marked(new_markdown_cell(intro), 'intro'), marked(new_code_cell(imports), 'imports')]
