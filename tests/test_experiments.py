@@ -37,7 +37,7 @@ WORDS = {word: n for n, word in enumerate(
     'one two three four five six seven eight nine ten'.split(), 1)}
 NUMBER = rf'(-?\d+(?:,\d{{3}})*\.?\d*|{"|".join(WORDS)})'
 SEEDS = range(10)
-LATER = {'06a', '06b', '06c', '06d', '06e', '06f'}   # not judged here yet
+LATER = {'06a', '06b', '06c', '06d', '06e', '06f', '08a', '08b'}   # not judged here yet
 
 
 def book(chapter: str):
