@@ -827,6 +827,34 @@ def test_06e_2_every_epoch(tmp_path):
     for a, b in zip(later.model.parameters(), undisturbed.model.parameters()): assert a.equal(b)
 
 
+def planned(seed: int, plan, lr: float) -> list[float]:
+    "Validation loss and accuracy of chapter 06f's network after two epochs"
+    from functools import partial
+
+    from digit_under_hood.schedules import Schedule
+    from digit_under_hood.training_loop import SGD
+    torch.manual_seed(seed)
+    net = torch.nn.Sequential(torch.nn.Linear(784, 30), torch.nn.ReLU(), torch.nn.Dropout(.2),
+                              torch.nn.Linear(30, 1))
+    fit = learner(net, 64, seed, loss_func=torch.nn.BCEWithLogitsLoss(),
+                  opt_func=partial(SGD, momentum=.9))
+    fit.fit(2, lr, Schedule(plan))
+    return [fit.scores['valid_loss'], fit.scores['batch_accuracy']]
+
+
+def test_06f_1_straight_down():
+    low, high = told('06f', '*To expect:* losses of # to #. That is')
+    assert within([planned(seed, lambda part: 1 - part, 1.)[0] for seed in SEEDS[:2]], low, high)
+
+
+def test_06f_2_a_step_too_far():
+    from digit_under_hood.schedules import one_cycle
+    least, coin = *told('06f', 'at 2 losses of # or more'), *told('06f', 'that of the coin, #.')
+    assert min(planned(seed, one_cycle(), 2.)[0] for seed in SEEDS[:2]) > least
+    loss, accuracy = sorted(planned(seed, one_cycle(), 5.) for seed in SEEDS[:3])[1]
+    assert close([loss], [coin], .02) and within([accuracy], .4, .6)
+
+
 # 07a: a network
 
 def test_07a_1_another_curve():
