@@ -26,7 +26,7 @@ class weights_or_none(Do):
     containers, and otherwise `None`. A file may come from a stranger, and no call that is in it may
     be made. If there is no such file, the error says so as always.
     """
-    concept = 'parameter'
+    concept = 'pickle'
     hints = ('`torch.load` has an argument for exactly this.',
              'It refuses with `pickle.UnpicklingError`. `UnpicklingError` is imported for you.',
              'Which errors are to get out of your function?')
@@ -190,7 +190,7 @@ class best_weights(FixIt):
     weights, as a `state_dict`, that the model had when that loss was lowest for the first time. It
     gives those of the last epoch. Repair it.
     """
-    concept, planted = 'parameter', 'kept_by_reference'
+    concept, planted = 'state dict', 'kept_by_reference'
     equal = {'cloned: 1 -> -1': 'of two things the last is the second'}
     hints = ('What does the next epoch do to the tensors that you have kept?',
              'A `state_dict` is a list of names for the tensors of the model itself.',
