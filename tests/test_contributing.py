@@ -10,6 +10,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import nbformat
+import torch
+import worked
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from digit_under_hood import practice, tasks
@@ -82,3 +84,24 @@ def test_how_to_add_a_task(tmp_path, monkeypatch):
     assert "practice('pixels.inked')" in asks
     exec(answers.replace('task.check(inked)', 'said = task.check(inked)'), space)
     assert space['said'].right is None and 'def inked(image): return (image > 0)' in task.solution()
+
+
+def test_how_to_add_a_project(tmp_path, monkeypatch):
+    "The example is found, its solution passes, its mistake fails at the step that it names"
+    monkeypatch.setattr(practice, 'note_try', lambda *_, **__: None)
+    example, asks, answers, solutions = [block for _, block in blocks('How to add a project')]
+    (tmp_path/'pixels.py').write_text(
+        'import torch\nfrom digit_under_hood.projects import Project, step\n' + example)
+    monkeypatch.setattr(tasks, '__path__', [str(tmp_path)])
+    monkeypatch.setattr(tasks, 'names', tasks.names.__wrapped__)    # read anew, not remembered
+    monkeypatch.delitem(sys.modules, 'digit_under_hood.tasks.pixels', raising=False)
+    task = practice.find_task('pixels.both_halves')
+    monkeypatch.delitem(sys.modules, 'digit_under_hood.tasks.pixels')
+    space = {'task': task, 'torch': torch, 'works': worked.works, 'fails': worked.fails}
+    assert "practice('pixels.both_halves')" in asks
+    assert eval(answers, space).right is None and task.pieces == ['halves', 'whole']
+    monkeypatch.setattr(worked, 'import_module', lambda name: None)
+    for kept in (worked.WORKS, worked.FAILS): monkeypatch.delitem(kept, task.id, raising=False)
+    exec(solutions, space)
+    [good], [(steps, bad)] = worked.of(task.id)
+    assert task.check(**good()).right and task.check(**bad()).mistake.split(', ') == steps

@@ -81,3 +81,14 @@ def test_projects_stand_at_the_end_each_once():
     asked = [name for names in sections().values() for name in names]
     assert len(asked) == len({*asked}) and {*PROJECTS} <= {*asked}
     assert all(isinstance(find_task(name), Do) for name in {*asked} - {*PROJECTS})
+
+
+def test_each_chapter_has_a_line_and_half_an_hour_and_two_have_a_day():
+    chapters, times = sections(), {}
+    for stem, names in chapters.items():
+        found = times.setdefault(stem[:2], [])
+        found += [getattr(find_task(name), 'time', 'a line') for name in names]
+    assert {*times} >= {f'{n:02}' for n in range(8)}
+    assert all({'a line', 'half an hour'} <= {*found} for found in times.values())
+    days = [name for name, task in PROJECTS.items() if task.time == 'a day']
+    assert {*days} == {'learner.from_scratch', 'looking_inside.ten_digits'}
