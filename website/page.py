@@ -55,7 +55,8 @@ class Page:
         if m := re.match(r'---\n(.*?)\n---\n', text, re.S): text = text[m.end():]
         self.about(yaml.safe_load(m[1]) if m else {})
         self.text = scrolling(render(NbdevLookup().linkify(text), self))
-        if BOARD in self.text: self.text = self.text.replace(BOARD, fetched(Board()._repr_html_()))
+        if BOARD in self.text:
+            self.text = self.text.replace(BOARD, fetched(Board(self)._repr_html_()))
         if PROJECTS in self.text: self.text = self.text.replace(PROJECTS, projects(self))
 
     def read_notebook(self) -> None:

@@ -42,11 +42,17 @@ def in_order() -> list:
     return sorted(map(find_task, task_names()), key=lambda task: [*CHAPTERS].index(task.chapter))
 
 
+def notebook(task, page) -> str:
+    "The name of the notebook in which a task stands"
+    [path] = page.path.parent.glob(f'{CHAPTERS[task.chapter]}_*.ipynb')
+    return path.name
+
+
 def projects(page) -> str:
     "HTML of the projects of all chapters, each with its checklist"
     found = [task for task in in_order() if isinstance(task, Project)]
     return render('\n\n'.join(
-        f'**[{CHAPTERS[task.chapter]}]({task.chapter}.html#projects) {task.concept}**, '
+        f'**[{CHAPTERS[task.chapter]}]({notebook(task, page)}#projects) {task.concept}**, '
         f'{task.time}. {task.ask}\n\n' + '\n'.join(f'- {one.says}' for one in task.steps)
         for task in found), page)
 
@@ -60,9 +66,9 @@ def asked(code: str, shown: list[str], page) -> tuple[str, list[str]]:
 
 class Board(Explorable):
     "What is solved and which cards are due, for the page that shows it"
-    def __init__(self):
+    def __init__(self, page):
         tasks = [dict(id=task.id, chapter=f'{CHAPTERS[task.chapter]} {task.chapter}',
-                      page=f'{task.chapter}.html', concept=task.concept,
+                      page=page.address(notebook(task, page)), concept=task.concept,
                       ask=markup(Card(task.id).asked()), answer=markup(task.solution()),
                       card=task.card)
                  for task in in_order()]
