@@ -28,7 +28,7 @@ class weights_or_none(Do):
     """
     concept = 'pickle'
     hints = ('`torch.load` has an argument for exactly this.',
-             'It refuses with `pickle.UnpicklingError`. `UnpicklingError` is imported for you.',
+             'It refuses with an `UnpicklingError`, which is to be had from the module `pickle`.',
              'Which errors are to get out of your function?')
     verb = 'gives, and does while it reads,'
     why = ('A `.pth` file is a pickle, and a pickle may call any function while it is read. With '
@@ -54,6 +54,7 @@ class weights_or_none(Do):
 
     @right
     def refused(path):
+        from pickle import UnpicklingError
         try: return torch.load(path, weights_only=True)
         except UnpicklingError: return None
 
@@ -191,7 +192,7 @@ class best_weights(FixIt):
     gives those of the last epoch. Repair it.
     """
     concept, planted = 'state dict', 'kept_by_reference'
-    equal = {'cloned: 1 -> -1': 'of two things the last is the second'}
+    equal = {'all_kept: 1 -> -1': 'of two things the last is the second'}
     hints = ('What does the next epoch do to the tensors that you have kept?',
              'A `state_dict` is a list of names for the tensors of the model itself.',
              'Each tensor must be copied, and not only the dict.')
@@ -219,15 +220,16 @@ class best_weights(FixIt):
         best, kept = float('inf'), None
         for _ in range(epochs):
             loss = train_on(model)
-            if loss < best: best, kept = loss, deepcopy(model.state_dict())
+            if loss < best:
+                best, kept = loss, {name: t.clone() for name, t in model.state_dict().items()}
         return kept
 
     @right
-    def cloned(model, train_on, epochs):
+    def all_kept(model, train_on, epochs):
         found = []
         for _ in range(epochs):
             loss = train_on(model)
-            found.append((loss, {name: t.clone() for name, t in model.state_dict().items()}))
+            found.append((loss, deepcopy(model.state_dict())))
         return min(found, key=lambda one: one[0])[1]
 
     @wrong('Still those of the last epoch: what was kept are the tensors of the model themselves, '
