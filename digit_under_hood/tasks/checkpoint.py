@@ -54,9 +54,9 @@ class weights_or_none(Do):
 
     @right
     def refused(path):
-        from pickle import UnpicklingError
+        import pickle
         try: return torch.load(path, weights_only=True)
-        except UnpicklingError: return None
+        except pickle.UnpicklingError: return None
 
     @right
     def by_default(path):
