@@ -37,7 +37,7 @@ WORDS = {word: n for n, word in enumerate(
     'one two three four five six seven eight nine ten'.split(), 1)}
 NUMBER = rf'(-?\d+(?:,\d{{3}})*\.?\d*|{"|".join(WORDS)})'
 SEEDS = range(10)
-LATER = {'08a', '08b'}   # not judged here yet
+LATER = set()   # chapters that are not judged here yet
 
 
 def book(chapter: str):
@@ -938,3 +938,142 @@ def test_07b_4_fewer_digits():
     its, (low, high) = inside(), told('07b', 'get # to # with 300 rows')
     few = [held_right(build, 300, epochs=160) for build in (its.simple_net, its.linear_model)]
     assert within(few, low, high)
+
+
+# 08a: ten digits
+
+@cache
+def ten() -> tuple:
+    "All training digits in rows, their classes, and which are by people held out"
+    from digit_under_hood.ten_digits import hold_out_writers
+    x, y = load_digits()
+    return x.flatten(1), y, hold_out_writers(image_writers(), 90)
+
+
+def ten_scores(build, seed: int, held, **settings) -> tuple:
+    "Train what `build` makes; its scores of the digits held out, and their classes"
+    from digit_under_hood.ten_digits import train_classifier
+    x, y, _ = ten()
+    torch.manual_seed(seed)
+    learn = train_classifier(build(), (x[~held], y[~held]), seed=seed, **settings)
+    return learn.predict(x[held]), y[held], learn
+
+
+def ten_linear(): return torch.nn.Linear(784, 10)
+def share_right(scores, y): return (scores.argmax(1) == y).float().mean().item()
+FEW = 7,   # of the ten seeds: all of them would take minutes
+
+
+def test_08a_1_medians():
+    from digit_under_hood.similarity import l1_distance, rmse_distance
+    from digit_under_hood.validation import nearest_class
+    x, y, held = ten()
+    x = x.view(-1, 28, 28)
+    wanted = [*told('08a', '# in place of #, with half'),
+              *told('08a', 'RMSE gets # with them, and # with the means')]
+    kinds = [torch.stack([kind(x[~held & (y == d)]) for d in range(10)])
+             for kind in (lambda images: images.median(0).values, lambda images: images.mean(0))]
+    made = [(nearest_class(x[held], ideals, far) == y[held]).float().mean()
+            for far in (l1_distance, rmse_distance) for ideals in kinds]
+    assert close(made, wanted, .0006)
+
+
+def test_08a_2_pictures_or_people():
+    from digit_under_hood.ten_digits import hold_out_writers
+    ahead, low, high, least, most = told(
+        '08a', 'Pictures, in # of ten seeds: # to #, against # to #')
+    assert ahead == 8 and low > least and high > most
+    x, y, _ = ten()
+    for seed in FEW:
+        people = hold_out_writers(image_writers(), 90, seed)
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+        pictures = torch.zeros(len(x), dtype=torch.bool)
+        pictures[order[:int(people.sum())]] = True
+        assert within([share_right(*ten_scores(ten_linear, seed, people)[:2])],
+                      least - .001, most + .001)
+        assert within([share_right(*ten_scores(ten_linear, seed, pictures)[:2])],
+                      low - .001, high + .001)
+
+
+def test_08a_3_a_loss_that_gives_up():
+    from digit_under_hood.learner import Learner
+    from digit_under_hood.ten_digits import softmax
+    from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders
+    low, high = told('08a', 'Hardly: # to # with ten seeds')
+    x, y, held = ten()
+    def loss(scores, targets): return 1 - softmax(scores).gather(1, targets[:, None]).mean()
+    for seed in FEW:
+        torch.manual_seed(seed)
+        dls = DataLoaders(DataLoader(x[~held], y[~held], 256, shuffle=True, seed=seed))
+        learn = Learner(dls, ten_linear(), loss, lambda params, lr: SGD(params, lr, momentum=.9))
+        learn.fit(8, .2)
+        assert within([share_right(learn.predict(x[held]), y[held])], low - .001, high + .001)
+
+
+def test_08a_4_from_zero():
+    from digit_under_hood.mlp import simple_net
+    [linear] = told('08a', 'The linear model does not mind: #, as before')
+    [constant] = told('08a', 'The network says 1 to everything, # right')
+    def zeroed(model):
+        for p in model.parameters(): p.data.zero_()
+        return model
+    held = ten()[2]
+    scores, y, _ = ten_scores(lambda: zeroed(ten_linear()), 0, held)
+    assert close([share_right(scores, y)], [linear], .001)
+    scores, y, learn = ten_scores(lambda: zeroed(simple_net(100, n_out=10)), 0, held, epochs=1)
+    assert not learn.model[0].weight.any() and (scores == scores[0]).all()
+    assert close([(y == 1).float().mean()], [constant], .0006)
+
+
+# 08b: how sure
+
+@cache
+def three_nets() -> tuple:
+    "For three networks: scores of the people held out and of the test split; and the classes"
+    from digit_under_hood.mlp import simple_net
+    test_x, test_y = load_digits(split='valid')
+    held, made = ten()[2], []
+    for seed in range(3):
+        scores, y, learn = ten_scores(lambda s=seed: simple_net(100, n_out=10, seed=s), seed, held)
+        made.append((scores, learn.predict(test_x.flatten(1))))
+    return made, y, test_y
+
+
+def gap(shares, y) -> float:
+    from digit_under_hood.calibration import expected_calibration_error
+    return expected_calibration_error(shares.amax(1).clamp(max=1), shares.argmax(1) == y)
+
+
+def test_08b_1_the_linear_model():
+    from digit_under_hood.calibration import fit_temperature
+    low, high = told('08b', 'T is # to #, and the loss')
+    ends = told('08b', '*grows*, from # to # before to # to # after')
+    for seed in FEW:
+        scores, y, _ = ten_scores(ten_linear, seed, ten()[2])
+        T = fit_temperature(scores, y)
+        assert within([T], low - .006, high + .006)
+        assert within([gap(scores.softmax(1), y)], ends[0] - .0006, ends[1] + .0006)
+        assert within([gap((scores/T).softmax(1), y)], ends[2] - .0006, ends[3] + .0006)
+
+
+def test_08b_2_three_are_asked():
+    low, high, least, most = told('08b', '# to # where one alone gets # to #')
+    ends = told('08b', 'calibration error is # to #, as small')
+    nets, y, _ = three_nets()
+    mean = sum(scores.softmax(1) for scores, _ in nets)/3
+    assert within([share_right(mean, y)], low - .001, high + .001)
+    assert within([share_right(scores, y) for scores, _ in nets], least - .001, most + .001)
+    assert within([gap(mean, y)], ends[0] - .001, ends[1] + .001)
+
+
+def test_08b_3_stricter():
+    from digit_under_hood.calibration import coverage_curve, fit_temperature
+    low, high, least, most = told('08b', 'the coverage is # to # and the accuracy # to #:')
+    nets, y, test_y = three_nets()
+    for scores, tested in nets:
+        T = fit_temperature(scores, y)
+        levels, _, kept = coverage_curve((scores/T).softmax(1).amax(1), scores.argmax(1) == y)
+        some = (tested/T).softmax(1).amax(1) >= levels[kept >= .995][-1]
+        assert within([some.float().mean()], low - .006, high + .006)
+        right = (tested.argmax(1) == test_y)[some].float().mean()
+        assert within([right], least - .0006, most + .0006)
