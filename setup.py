@@ -71,7 +71,7 @@ setup(
         *(f'Programming Language :: Python :: {version}' for version in python_versions()),
     ],
     packages=find_packages(include=[lib, f'{lib}.*']),
-    package_data={lib: ['data/*', 'explorables/*.js', '*.mplstyle']},
+    package_data={lib: ['data/*', 'weights/*', 'explorables/*.js', '*.mplstyle']},
     data_files=[('etc/jupyter/labconfig/default_setting_overrides.d',
                  ['jupyter/labconfig/default_setting_overrides.d/digit_under_hood.json'])],
     python_requires=f'>={cfg["min_python"]}',

@@ -1,10 +1,15 @@
 "The command `digit-under-hood` as a process: what it prints, what it writes, how it leaves."
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageOps
+
+from digit_under_hood.data import load_digits
+from digit_under_hood.trained import load_trained, train_digits
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,14 +29,16 @@ def test_help_needs_no_torch_and_shows_each_command_with_its_examples():
     assert done.returncode == 0, done.stderr
     *told, names = done.stdout.splitlines()
     commands = [line.split()[0] for line in told if line.startswith('  ')]
-    assert {'lab', 'data', 'progress'} <= {*commands} and str(commands) == names
+    assert {'lab', 'data', 'progress', 'predict', 'train'} == {*commands} and str(commands) == names
     left, told, _ = command('lab', '--help')
     assert left == 0 and 'examples:\n  digit-under-hood lab\n' in told
 
 
 @pytest.mark.parametrize('words, wants', [
-    (['trane'], "command: got 'trane', wants one of lab, data, progress"),
+    (['trane'], "command: got 'trane', wants one of lab, data, progress, predict, train"),
     (['lab', '--shine'], 'digit-under-hood lab: unrecognized arguments: --shine'),
+    (['train', '--digits', '3'], "digits: got '3', wants two or more of 0 to 9"),
+    (['train', '--digits', '3,7', '--model', 'deep'], "model: got 'deep', wants linear or mlp"),
     (['lab', '--reset', '99'], "CHAPTER: got '99', wants one of 00, 01")])
 def test_bad_use_is_one_line_and_2(words, wants, tmp_path):
     left, told, error = command(*words, cwd=tmp_path)
@@ -76,3 +83,68 @@ def test_progress_is_a_table_even_where_dots_cannot_be_written(tmp_path):
     left, told, error = command('progress', **home)
     assert (left, error) == (0, '') and told.startswith('chapter ')
     assert all(' 0 of ' in line for line in told.splitlines()[1:]) and '02 similarity' in told
+
+
+@pytest.fixture(scope='module')
+def pictures(tmp_path_factory) -> Path:
+    "A folder with the same 7 in many guises, a house, blank paper and a text"
+    folder = tmp_path_factory.mktemp('pictures')
+    seven = Image.new('L', (90, 120), 255)
+    ImageDraw.Draw(seven).line([(20, 30), (60, 30), (35, 95)], fill=0, width=8)
+    ImageOps.colorize(seven, '#2040a0', '#f4e8c8').save(folder/'colour.jpg')
+    ImageOps.invert(seven).save(folder/'night.png')
+    seven.resize((900, 1200)).save(folder/'large.webp')
+    ImageOps.expand(seven, (200, 0, 0, 300), 255).save(folder/'corner.png')
+    house = Image.new('L', (100, 100), 255)
+    lines = [(10, 95), (10, 40), (50, 5), (90, 40), (90, 95), (10, 95), (90, 40), (10, 40)]
+    ImageDraw.Draw(house).line(lines, fill=0, width=5)
+    house.save(folder/'house.png')
+    Image.new('L', (30, 30), 255).save(folder/'blank.png')
+    (folder/'words.png').write_text('no picture')
+    return folder
+
+
+def test_predict_knows_a_digit_in_any_size_and_colours_and_a_house_for_none(pictures):
+    names = ['colour.jpg', 'night.png', 'large.webp', 'corner.png', 'house.png']
+    left, told, error = command('predict', *names, '--explain', 'why.png', cwd=pictures)
+    assert (left, error) == (0, '')
+    *sevens, house = told.splitlines()
+    assert [line.split(',')[0] for line in sevens] == [f'{name}: 7' for name in names[:-1]]
+    assert not any('not like' in line for line in sevens)
+    assert house.endswith(', but not like a digit')
+    with Image.open(pictures/'why.png') as why: assert why.height > 4*why.width/3
+
+
+@pytest.mark.parametrize('words, code, wants', [
+    (['blank.png'], 1, 'image: got blank.png; ink: got nothing but paper'),
+    (['words.png'], 1, 'image: got words.png, wants a file with a picture'),
+    (['night.png', '--model', 'words.png'], 2, 'model: got words.png, wants a file of'),
+    ([], 2, 'the following arguments are required: images')])
+def test_what_predict_cannot_do_is_told_in_one_line(words, code, wants, pictures):
+    left, told, error = command('predict', *words, cwd=pictures)
+    assert (left, told) == (code, '') and wants in error and error.count('\n') == 1
+
+
+def test_train_leaves_weights_that_predict_takes_and_a_report(pictures, tmp_path):
+    words = '--digits', '3,7', '--model', 'linear', '--epochs', 2, '--out', tmp_path/'mine'
+    left, told, error = command('train', *words)
+    assert (left, error) == (0, '')
+    epochs = re.findall(r'^epoch (\d) of 2: loss 0\.\d+, accuracy ([\d.]+)%$', told, re.M)
+    assert [n for n, _ in epochs] == ['1', '2'] and float(epochs[-1][1]) > 96
+    page = (tmp_path/'mine/report.html').read_text(encoding='utf-8')
+    assert page.count('<img') == page.count(' alt="') == 3 and 'http' not in page
+    left, told, _ = command('predict', 'night.png', '--model', tmp_path/'mine/model.safetensors',
+                            cwd=pictures)
+    assert left == 0 and told.startswith('night.png: 7, ')
+
+
+@pytest.mark.parametrize('model, least', [('linear', .92), ('mlp', .968)])
+def test_weights_in_the_package_are_what_train_makes(model, least):
+    "On another processor the sums round differently: not the same bits, the same answers"
+    images, labels = load_digits(split='valid')
+    shipped, (made, _) = load_trained(model), train_digits(model=model)
+    assert shipped.digits == made.digits == [*range(10)]
+    ours, again = (one.net(images.flatten(1)).argmax(1) for one in (shipped, made))
+    assert (ours == labels).float().mean() > least
+    assert (ours == again).float().mean() > .98
+    assert abs(shipped.limit - made.limit) < .01
