@@ -92,8 +92,9 @@ docs: $(READY) ## build the site into _docs
 docs-serve: docs ## build the site and serve it
 	$(BIN)/python -m website serve
 
-bench: $(READY) ## measure speed and memory against fastai and bare torch (takes minutes)
+bench: $(READY) ## measure speed, memory and time to accuracy against fastai and bare torch (takes an hour)
 	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/accuracy.py --race
 
 readme: $(READY) ## make README.md from nbs/index.ipynb
 	$(BIN)/python tools/readme.py

@@ -212,6 +212,19 @@ def mlp():
     return simple_net(seed=0)
 
 
+def convolutions():
+    "The contenders for 256 images through 16 kernels of 3 by 3, forward"
+    import torch
+    import torch.nn.functional as F
+
+    from digit_under_hood.convnet import convolve
+    torch.manual_seed(0)
+    xb, weight = torch.rand(256, 8, 28, 28), torch.randn(16, 8, 3, 3)
+    torch.testing.assert_close(convolve(xb, weight), F.conv2d(xb, weight), rtol=0, atol=1e-3)
+    return {'F.conv2d': warm(lambda: F.conv2d(xb, weight)),
+            'ours: convolve, one matrix product': warm(lambda: convolve(xb, weight))}
+
+
 # --- measuring
 
 def measure(contenders, rounds: int):
@@ -269,6 +282,7 @@ def run(quick: bool) -> list[dict]:
         group('First epoch of a session, our Learner', 's', 'our SGD', fit, few),
         group('One epoch, linear', 's', reference, epochs(linear, 1.), many),
         group('One epoch, 784-30-1', 's', reference, epochs(mlp, .1), many),
+        group('One convolution of 256 images', 's', 'F.conv2d', convolutions(), many),
         *groups,
     ]
 
