@@ -84,7 +84,7 @@ license                     | Licence @about; Licence @index
 who wrote the digits        | Where they come from
 idx file format             | idx format @glossary; The file as it was published
 labels wrong                | Are the labels right
-softmax overflow            | softmax; softmax @api; softmax @glossary
+softmax overflow            | @ten_digits; softmax @glossary
 cross entropy gradient      | The gradient; cross_entropy_grad; cross_entropy_grad @api
 hold out writers            | Whom to hold out; hold_out_writers; hold_out_writers @api
 top 2 accuracy              | top_k_accuracy; top_k_accuracy @api
