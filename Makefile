@@ -65,7 +65,7 @@ nbs-test: $(READY) ## nbdev_test; what each notebook shows must be what it has s
 	@echo "$$(ls nbs/*.ipynb | wc -l) notebooks ran"
 
 py-test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-latest: ## the notebooks and the library with the newest fastai, in an environment of its own
 	$(PYTHON) -m venv .venv-latest
