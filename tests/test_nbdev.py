@@ -37,7 +37,7 @@ def copy(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('nbdev')/'project'
     lib = ROOT/'digit_under_hood'
     for path in [ROOT/'settings.ini', ROOT/'_quarto.yml', ROOT/'README.md', *lib.glob('*.*'),
-                 *lib.glob('tasks/*.py'), *(ROOT/'nbs').glob('*.*')]:
+                 *lib.glob('*/*.py'), *(ROOT/'nbs').glob('*.*')]:
         there = root/path.relative_to(ROOT)
         there.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file(): shutil.copy2(path, there)
