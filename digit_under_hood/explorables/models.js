@@ -23,9 +23,12 @@ export function boxed(ink, width, height, full = 255) {
   for (const [y, i, share] of down) for (let j = 0; j < BOX; j++) small[i*BOX + j] += share*rows[y*BOX + j]
   let mass = 0, atRow = 0, atColumn = 0
   small.forEach((v, i) => { mass += v; atRow += v*Math.floor(i/BOX); atColumn += v*(i % BOX) })
-  const offset = place => Math.min(Math.max(Math.floor(14 - place/mass + .5), 0), SIDE - BOX)
-  const row = offset(atRow), column = offset(atColumn), image = new Float32Array(PIXELS)
-  small.forEach((v, i) => { image[(row + Math.floor(i/BOX))*SIDE + column + i % BOX] = v/full })
+  const offset = (place, used) => {   // of the last cell that is used there is to be room
+    return Math.min(Math.max(Math.floor(14 - place/mass + .5), 0), SIDE - 1 - used.at(-1)[1])
+  }
+  const row = offset(atRow, down), column = offset(atColumn, across)
+  const image = new Float32Array(PIXELS)
+  small.forEach((v, i) => { if (v) image[(row + Math.floor(i/BOX))*SIDE + column + i % BOX] = v/full })
   return image
 }
 
