@@ -18,7 +18,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help setup lab lab-reset edit test test-latest test-portable test-answered mutants assignments check nbs-test py-test docs docs-serve bench readme api shrink hooks clean
+.PHONY: help setup lab lab-reset edit test test-latest test-portable test-answered test-long mutants assignments check nbs-test py-test docs docs-serve bench readme api shrink hooks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -76,6 +76,9 @@ test-latest: ## the notebooks and the library with the newest fastai, in an envi
 
 test-portable: $(READY) ## compare the notebooks' outputs as other machines would make them (takes half an hour)
 	$(BIN)/python tools/portable.py
+
+test-long: $(READY) ## the experiments of chapter 09, from ten starts (takes a quarter of an hour)
+	LONG=1 OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/test_experiments.py -k test_09
 
 mutants: $(READY) ## make mistakes in the Learner, one at a time: do the tests see each? (takes half an hour)
 	$(BIN)/python tools/mutants.py

@@ -3,6 +3,7 @@
 The numbers are read from the chapter's own words, so that text and test cannot part.
 """
 import ast
+import os
 import re
 from functools import cache
 from itertools import pairwise
@@ -1077,3 +1078,56 @@ def test_08b_3_stricter():
         assert within([some.float().mean()], low - .006, high + .006)
         right = (tested.argmax(1) == test_y)[some].float().mean()
         assert within([right], least - .0006, most + .0006)
+
+
+# 09: convolution
+
+long = pytest.mark.skipif('LONG' not in os.environ, reason='takes minutes: make test-long')
+
+
+def conv_right(net, seed, *cbs, epochs=1, order=None):
+    "Accuracy of a network trained as in chapter 09, on images whose pixels come in this order"
+    space = taken('09', 'right', 'Nesterov', 'trained', 'x', 'test_x').trained.__globals__
+    if order is not None:
+        for name in ('x', 'test_x'): space[name] = space[name].flatten(1)[:, order].view(-1, 28, 28)
+    net = space['trained'](net, *cbs, epochs=epochs, seed=seed)
+    with torch.no_grad():
+        return space['right'](net(space['test_x'][:, None]), space['test_y']).item()
+
+
+def test_09_1_paint_a_kernel():
+    slide = taken('09', 'slide').slide
+    laplacian = torch.full((3, 3), -1.)
+    laplacian[1, 1], *_ = told('09', '*Laplacian* (# in the middle, # around it)')
+    block = torch.zeros(12, 12)
+    block[3:9, 3:9] = 1
+    out = slide(block, laplacian)   # its place (r, c) is pixel (r + 1, c + 1)
+    ink = block[1:-1, 1:-1] > 0
+    assert (out[3:7, 3:7] == 0).all() and (out[0] == 0).all()   # even ink, even paper
+    assert (out[ink] >= 0).all() and (out[~ink] <= 0).all() and out[2, 2] > 0 > out[1, 1]
+
+
+@long
+def test_09_2_how_deep():
+    from digit_under_hood.convnet import Shifts, conv_net
+    low, high = told('09', '# to # % of the test digits (three seeds)')
+    layers = ast.literal_eval(re.search(r'conv_net\((\(.*?\))\)', your_turn('09'))[1])
+    made = [100*conv_right(conv_net(layers, seed=seed), seed, Shifts(2, seed=seed))
+            for seed in SEEDS[:3]]
+    assert within(made, low - .05, high + .05)
+
+
+@long
+def test_09_3_blind_to_order():
+    from digit_under_hood.convnet import conv_net
+    from digit_under_hood.mlp import simple_net
+    least, most = told('09', 'loses # to # points (ten seeds)')
+    order = torch.randperm(784, generator=torch.Generator().manual_seed(0))
+    for seed in SEEDS:
+        as_is, mixed = (100*conv_right(conv_net(seed=seed), seed, order=way)
+                        for way in (None, order))
+        assert least - .05 <= as_is - mixed <= most + .05
+        as_is, mixed = (conv_right(torch.nn.Sequential(
+            torch.nn.Flatten(), *simple_net(100, n_out=10, seed=seed)), seed, epochs=2, order=way)
+            for way in (None, order))
+        assert abs(as_is - mixed) < .015
