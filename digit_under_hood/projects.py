@@ -25,6 +25,7 @@ def step(
     return _marked('step', says=says)
 
 # %% ../nbs/k_projects.ipynb #51122445
+#| code-fold: true
 class Project(Task):
     "Ask for something larger, and judge it step by step"
     time = 'half an hour'   # or 'a day'

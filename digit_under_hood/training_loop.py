@@ -63,8 +63,9 @@ class SGD(BasicOptim):
     def change(self, p):
         "Add a share of the last change to the gradient"
         momentum = self.param_groups[0]['momentum']   # which a schedule may change
-        if momentum or p in self.last: self.last[p] = p.grad + momentum*self.last.get(p, 0)
-        return self.last.get(p, p.grad)
+        if not momentum: return p.grad
+        self.last[p] = p.grad + momentum*self.last.get(p, 0)
+        return self.last[p]
 
     def state_dict(self)->dict:
         "Give what another fit needs to go on: settings, and last changes by the parameter's place"

@@ -136,7 +136,7 @@ def test_the_right_answers_get_all_points_and_validate(course):
 def test_nothing_done_gets_no_points_and_runs_to_its_end(course):
     hand_in(course, 'idle', {})
     score, cells = graded(course, 'idle')
-    assert score == 0 and len(errors(cells)) == 8
+    assert score == 0 and len(errors(cells)) == 9
     assert 'Put your answer in place' in errors(cells)['test_label_of']
     assert 'a b c d' in errors(cells)['test_by_heart']
 

@@ -90,7 +90,7 @@ def test_readme_says_where_to_clone_from_or_that_it_is_not_published(where):
 def test_text_that_is_not_made_names_no_address():
     for name in ('CONTRIBUTING.md', 'nbs/teachers.qmd'):
         text = (ROOT/name).read_text(encoding='utf-8')
-        assert 'git clone' not in text and 'digit-under-hood' not in text
+        assert 'git clone' not in text and 'digit-under-hood/' not in text
 
 
 # What a reader sees, in a browser

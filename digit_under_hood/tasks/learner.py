@@ -139,7 +139,7 @@ class least_learner(Do):
         moved = any(not p.equal(was) for p, was in zip(learn.model.parameters(), before))
         preds, targets = learn.get_preds()
         return told | {'numbers trained': sum(p.numel() for p in before), 'moved': moved,
-                       'momentum': getattr(learn.opt, 'momentum', 0),
+                       'momentum': learn.opt.param_groups[0].get('momentum', 0),
                        'its loss': learn.loss_func(preds, targets) - mnist_loss(preds, targets),
                        'scores': [*learn.scores]}
 
