@@ -63,7 +63,7 @@ class SGD(BasicOptim):
     def change(self, p):
         "Add a share of the last change to the gradient"
         momentum = self.param_groups[0]['momentum']   # which a schedule may change
-        if not momentum: return p.grad
+        if not momentum: return super().change(p)
         self.last[p] = p.grad + momentum*self.last.get(p, 0)
         return self.last[p]
 
