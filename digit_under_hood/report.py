@@ -31,7 +31,7 @@ class Bar(Callback):
         if sys.stderr.isatty(): print(end='\r' + ' '*32 + '\r', file=sys.stderr, flush=True)
         row = learn.recorder.epochs[-1]
         print(f'epoch {learn.epoch} of {learn.epochs}: loss {row["valid_loss"]:.3f}, '
-              f'accuracy {row["accuracy"]:.1%}')
+              f'accuracy {row["top_k_accuracy"]:.1%}')
 
 # %% ../nbs/n_report.ipynb #14991e90
 def explained(
