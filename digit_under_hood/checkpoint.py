@@ -82,12 +82,13 @@ def load_weights(
 # %% ../nbs/06e_checkpoint.ipynb #4e0d0048
 @patch
 def save(self:Learner, path:str|Path)->Path:
-    "Write all that a later fit needs: weights, optimiser, diary, and the random generators"
+    "Write all that a later fit needs: weights, optimiser, diary, generators, callbacks"
     loader, record = self.dls.train, self.recorder
     return write_file({
         'model': self.model.state_dict(), 'lr': self.lr, 'rng': torch.get_rng_state(),
         'opt': self.opt.state_dict() if self.opt else None,
         'loader': loader.state_dict() if hasattr(loader, 'state_dict') else None,
+        'cbs': {type(cb).__name__: cb.state_dict() for cb in self.cbs if hasattr(cb, 'state_dict')},
         'record': [record.losses, record.smooth, record.epochs, record.ends]}, path)
 
 # %% ../nbs/06e_checkpoint.ipynb #0662f81e
@@ -102,5 +103,7 @@ def load(self:Learner, path:str|Path)->None:
         self.opt = self.opt_func(self.model.parameters(), lr=state['lr'])
         self.opt.load_state_dict(state['opt'])
     if state['loader']: self.dls.train.load_state_dict(state['loader'])
+    for cb in self.cbs:
+        if kept := state.get('cbs', {}).get(type(cb).__name__): cb.load_state_dict(kept)
     torch.set_rng_state(state['rng'])
     record.losses, record.smooth, record.epochs, record.ends = state['record']

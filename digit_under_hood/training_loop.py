@@ -113,7 +113,7 @@ class DataLoader:
 @patch
 def _order(self:DataLoader)->torch.Tensor:
     "Draw the row numbers of one walk"
-    rows = range(len(self.x)) if self.rows is None else self.rows
+    rows = torch.arange(len(self.x)) if self.rows is None else self.rows
     order = rows if isinstance(rows, torch.Tensor) else torch.tensor([*rows])
     if self.shuffle: order = order[torch.randperm(len(order), generator=self.rng)]
     part, parts = self.shard

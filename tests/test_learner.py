@@ -1,6 +1,7 @@
 "The Learner where it hurts: interrupts, faulty callbacks, odd loaders and batches; torch as judge."
 import _thread
 import math
+import signal
 import subprocess
 import sys
 import threading
@@ -321,6 +322,7 @@ def test_an_interrupt_anywhere_leaves_a_usable_learner(event):
 
 def test_a_real_interrupt():
     "Sent from another thread while the loop is running, wherever it happens to be"
+    signal.signal(signal.SIGINT, signal.default_int_handler)   # ignored if started in a background
     learn = toy_learner(dls=toy(n=2000, bs=1))
     started = threading.Event()
     learn.add(at('after_batch', lambda l: started.set()))
@@ -445,6 +447,7 @@ def test_two_fits_are_fastais(ours, name, options):
     "Ten classes, batch norm, dropout, an uneven last batch: weights, running means and scores"
     warnings.simplefilter('ignore')
     import fastai.vision.all as fv
+    fv.default_device(False)   # on the processor, as ours
     torch.manual_seed(0)
     x, y = torch.randn(70, 12), torch.arange(70)%10
     model = nn.Sequential(nn.Linear(12, 8, bias=False),   # whose slope would be rounding alone

@@ -30,6 +30,7 @@ def test_one_cycle_is_fastais(opt_func, name, options):
     "The same rate and momentum at each step, the same weights at the end, also in a second fit"
     warnings.simplefilter('ignore')
     import fastai.vision.all as fv
+    fv.default_device(False)   # on the processor, as ours
     ours, theirs, watch = toy_learner(opt_func=opt_func), toy_learner(), Watch()
     judge = fv.Learner(fv.DataLoaders(*toy(n=50).__dict__.values()), theirs.model, F.mse_loss,
                        opt_func=partial(getattr(fv, name), **options))
