@@ -1,6 +1,7 @@
 "Chapter 09: torch as judge of the convolution and the optimiser; shifts, networks, covering."
 import copy
 import math
+from contextlib import suppress
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from digit_under_hood.convnet import Nesterov, Shifts, conv_net, convolve, occlusion_map, shift
+from digit_under_hood.distributed import Checkpoint
 from digit_under_hood.learner import Learner
 from digit_under_hood.schedules import Schedule, one_cycle
 from digit_under_hood.training_loop import DataLoader, DataLoaders
@@ -103,6 +105,25 @@ def test_shifts_are_repeatable():
     same = [all(torch.equal(p, q) for p, q in zip(params[0], other, strict=True))
             for other in params[1:]]
     assert same == [True, False]
+
+
+@pytest.mark.parametrize('seed', [None, 1])
+def test_a_fit_with_shifts_goes_on_as_if_it_had_never_stopped(seed, tmp_path):
+    def fit(name: str, stop: int = 0) -> list[torch.Tensor]:
+        "Weights after 3 epochs, or those left when the fit is stopped"
+        class Cut(Checkpoint):
+            def after_epoch(self, learn):
+                super().after_epoch(learn)
+                if learn.epoch == stop: raise KeyboardInterrupt
+        torch.manual_seed(0)
+        x = torch.rand(32, 1, 8, 8)
+        dls = DataLoaders(DataLoader(x, torch.arange(32)%3, 16, shuffle=True), None)
+        learn = Learner(dls, conv_net((4, 'pool'), 3, side=8, seed=0), F.cross_entropy, Nesterov)
+        with suppress(KeyboardInterrupt): learn.fit(3, .05, [Shifts(seed=seed), Cut(tmp_path/name)])
+        return [p.detach() for p in learn.model.parameters()]
+    whole, cut = fit('whole.pth'), fit('cut.pth', stop=1)
+    assert not all(map(torch.equal, whole, cut))
+    assert all(map(torch.equal, whole, fit('cut.pth')))
 
 
 @pytest.mark.parametrize('layers, side', [((4,), 8), ((4, 'pool', 6), 8),

@@ -2,7 +2,9 @@
 import torch
 
 from digit_under_hood.choose import Choose, Predict
+from digit_under_hood.outcomes import told
 from digit_under_hood.practice import Do, FixIt, cases, right, wrong
+from digit_under_hood.projects import Project, step
 
 
 class confusion_matrix(Do):
@@ -203,3 +205,61 @@ class who_is_asked(Choose):
         'speak for them, within an interval.'}
     why = ('A promise of this kind is a measurement. It holds for digits like those it was taken from, '
            'and has to be checked where the model is used.')
+
+
+def _scored(n=2000):
+    "Scores for ten classes, and the true ones: right for some nine of ten, and less often if close"
+    y = torch.randint(10, (n,))
+    scores = torch.randn(n, 10)
+    scores[range(n), y] += 5*torch.rand(n)
+    return scores, y
+
+
+class i_dont_know(Project):
+    """
+    A classifier that may say *I don't know*. `threshold(scores, coverage)` looks at the scores of
+    digits that were held out, `(n, k)`, and gives the confidence from which on to answer, so that
+    the share `coverage` of them is answered. `careful(scores, least)` gives a class for each
+    digit, and -1 where the confidence is below `least`. Confidence is the largest probability.
+    """
+    concept = 'coverage'
+    hints = ('Confidences first, for both: softmax over the classes, then the largest of each row.',
+             'If nine of ten are to be answered, which of the sorted confidences is the limit?',
+             '`torch.quantile` finds it, or sort and count.')
+    why = ('Whoever uses a model can so choose how often it may be asked in vain. Choose on digits '
+           'that were held out, as here: on the training digits the model is too sure of itself.')
+
+    @step('With a limit of 0, `careful` names the class with the largest score.')
+    def all_answered(careful):
+        scores, _ = _scored(50)
+        made = torch.as_tensor(careful(scores.clone(), 0.)).long()
+        if not torch.equal(made, scores.argmax(1)): return f'It gives `{told(made[:9])}` and so on, where `{told(scores.argmax(1)[:9])}` is right.'
+
+    @step('What counts is the probability: the same score may be sure, or not, beside the others.')
+    def by_probability(careful):
+        scores = torch.tensor([[5., 0., 0.], [5., 5., 4.], [-3., -9., -9.], [1., .5, .9]])
+        made = torch.as_tensor(careful(scores, .9)).long().tolist()
+        if made != [0, -1, 0, -1]: return f'With a limit of 0.9 it gives `{told(made)}` for `{told(scores)}`.'
+
+    @step('Scores of any size will do.')
+    def any_size(careful):
+        scores = torch.tensor([[1000., 0.], [1000., 1000.], [-1000., -990.]])
+        made = torch.as_tensor(careful(scores, .9)).long().tolist()
+        if made != [0, -1, 1]: return f'For `{told(scores)}` it gives `{told(made)}`.'
+
+    @step('Of the digits held out, as many are answered as was asked for.')
+    def share(threshold, careful):
+        scores, _ = _scored()
+        for coverage in .5, .9, 1.:
+            made = torch.as_tensor(careful(scores, threshold(scores.clone(), coverage)))
+            found = (made >= 0).float().mean().item()
+            if abs(found - coverage) > .002: return f'Asked for {coverage:.0%}, {found:.1%} are answered.'
+
+    @step('Others are answered about as often, and those answers are right more often.')
+    def promise(threshold, careful):
+        (scores, _), (others, y) = _scored(), _scored()
+        made = torch.as_tensor(careful(others, threshold(scores, .7)))
+        some = made >= 0
+        if abs(some.float().mean().item() - .7) > .04: return f'Of others, {some.float().mean():.0%} are answered, not 70 %.'
+        gain = (made == y)[some].float().mean() - (others.argmax(1) == y).float().mean()
+        if gain < .08: return f'Of those that it answers, only {gain:.1%} more are right than of all.'

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 
 from digit_under_hood.choose import Choose, Predict
 from digit_under_hood.practice import Do, FixIt, cases, outcome, right, wrong
+from digit_under_hood.projects import Project, step
 
 
 class kernel_for(Do):
@@ -223,3 +224,73 @@ class why_fewer(Choose):
             'shared. A flat layer could do the same.',
         'It sees more pixels at once.':
             'A kernel sees nine pixels; a unit of the flat network sees all 784.'}
+
+
+def _pooled(images, size, stride):
+    "What torch makes of it, and its gradient for one of random numbers"
+    images = images.clone().requires_grad_()
+    out = F.max_pool2d(images, size, stride)
+    grad = torch.randn_like(out)
+    out.backward(grad)
+    return out.detach(), grad, images.grad
+
+
+def _off(made, wanted):
+    "Say where two tensors differ first; nothing if they agree"
+    if tuple(made.shape) != tuple(wanted.shape):
+        return f'Its shape is `{tuple(made.shape)}`, wanted is `{tuple(wanted.shape)}`.'
+    apart = (~((made - wanted).abs() < 1e-5)).nonzero().tolist()
+    if not apart: return ''
+    at = tuple(apart[0])
+    return f'At `{at}` it gives `{made[at]:.3f}`, and `{wanted[at]:.3f}` is right.'
+
+
+class max_pooling(Project):
+    """
+    Max pooling, there and back, without torch's own. `pool(images, size, stride)`: from
+    `(n, c, h, w)` the largest number of each window of `size` by `size`, a new window each `stride`
+    pixels; what does not fill a window is left out. `back(images, grad, size, stride)`: `grad`
+    says how the loss changes with each number that came out; what is the gradient of the images?
+    """
+    concept = 'pooling'
+    hints = ('`images.unfold(2, size, stride)` makes windows of the rows, and a second one of the '
+             'columns.',
+             'On the way back only the largest pixel of a window gets something. Which is it? '
+             '`argmax` of the flattened window tells.',
+             'If windows overlap, a pixel may win several times: add, do not overwrite.')
+    why = ('A maximum passes its whole gradient to the number that won, and nothing to the others. So '
+           'in training each window teaches one place alone.')
+
+    @step('Squares of 2 by 2, side by side: the largest of each, channel by channel.')
+    def squares(pool):
+        images = torch.randn(2, 3, 6, 8) - 3   # most of them below 0
+        return _off(pool(images.clone(), 2, 2), F.max_pool2d(images, 2))
+
+    @step('Windows may overlap, and pixels that fill no window are left out.')
+    def windows(pool):
+        images = torch.randn(2, 3, 7, 8) - 3
+        for size, stride in ((3, 1), (3, 2), (2, 3)):
+            off = _off(pool(images.clone(), size, stride), F.max_pool2d(images, size, stride))
+            if off: return f'Windows of {size}, a stride of {stride}. {off}'
+
+    @step('On the way back the pixel that won gets all, and the others get 0.')
+    def winners(back):
+        images = torch.randn(2, 3, 6, 8)
+        _, grad, wanted = _pooled(images, 2, 2)
+        return _off(back(images.clone(), grad, 2, 2), wanted)
+
+    @step('A pixel that wins several windows gets the sum.')
+    def many_wins(back):
+        images = torch.randn(2, 3, 7, 8)
+        for size, stride in ((3, 1), (3, 2)):
+            _, grad, wanted = _pooled(images, size, stride)
+            off = _off(back(images.clone(), grad, size, stride), wanted)
+            if off: return f'Windows of {size}, a stride of {stride}. {off}'
+
+    @step('What was given stays as it was.')
+    def kept(pool, back):
+        images, grad = torch.randn(1, 2, 4, 4), torch.randn(1, 2, 2, 2)
+        before = images.clone(), grad.clone()
+        pool(images, 2, 2)
+        back(images, grad, 2, 2)
+        if not (images.equal(before[0]) and grad.equal(before[1])): return 'It was changed.'
