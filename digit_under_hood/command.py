@@ -77,7 +77,7 @@ def progress()->None:
 @command('predict three.png', 'predict *.jpg --model linear', 'predict me.jpg --explain why.png')
 def predict(
     images:Param('pictures of one digit each, of any size and colours', str, nargs='+'),
-    model:str='mlp',       # linear, mlp, or a file that `train` wrote
+    model:str='mlp',       # ideal, linear, mlp, conv, or a file that `train` wrote
     explain:str|None=None, # where to write a PNG of what spoke for each answer
 )->None:
     "Say which digit a picture shows, how sure the model is, and whether it is like one at all"
@@ -104,7 +104,7 @@ def _digits(text:str)->list[int]:
 @command('train', 'train --digits 3,7 --model linear', 'train --epochs 20 --out mine')
 def train(
     digits:str='0-9',  # which to tell apart, as in 3,7 or 0-4
-    model:str='mlp',   # or linear
+    model:str='mlp',   # or ideal, linear, conv
     epochs:int=8,      # passes through the images
     seed:int=0,        # of the start and of the order of the images
     out:str='trained', # folder to write into, in place of an older result there

@@ -15,7 +15,6 @@ import torch
 from .callbacks import Callback
 from .explorable import still_png
 from .learner import Learner
-from .mlp import count_parameters
 from .trained import Trained, classify, reasons
 from .validation import accuracy_interval
 
@@ -110,12 +109,13 @@ def report(
     right, total = int(table.trace()), len(places)
     low, high = accuracy_interval(right, total)
     sure = scores.softmax(1).amax(1)*(found != places)
+    numbers = sum(t.numel() for t in trained.net.state_dict().values())
     worst = sure.argsort(descending=True)[:min(6, total - right)]
     titles = [f'a {digits[places[i]]} as {digits[found[i]]}' for i in worst]
     known = f'{", ".join(map(str, digits[:-1]))} and {digits[-1]}'
     return (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" '
             f'content="width=device-width"><title>A model of digits</title><style>{STYLE}</style>'
-            f'<h1>A model that knows {known}</h1><p>{count_parameters(trained.net):,} parameters, '
+            f'<h1>A model that knows {known}</h1><p>{numbers:,} numbers, '
             f'{learn.epochs} epochs. Of {total:,} images that it had not seen it gets {right:,} '
             f'right: {right/total:.2%}, 95 % interval {low:.2%} to {high:.2%}.</p>'
             + _losses(learn) + _confused(table, digits)

@@ -36,9 +36,11 @@ def data(notebook):
 
 
 @pytest.fixture(scope='module')
-def valid():
-    "The 2,038 unseen digits"
-    return load_digits([3, 7], 'valid')
+def valid(data):
+    "Unseen digits that its models know: all 2,038 of two, every fourth of ten"
+    images, labels = load_digits(data['digits'], 'valid')
+    step = 1 if len(data['digits']) == 2 else 4
+    return images[::step], labels[::step]
 
 
 @pytest.fixture(scope='module')
@@ -94,27 +96,59 @@ def as_text(images: torch.Tensor) -> str:
 
 # Arithmetic
 
-def network(data) -> nn.Sequential:
-    "The network of the pad in torch"
-    net = nn.Sequential(nn.Linear(784, 30), nn.ReLU(), nn.Linear(30, 1)).requires_grad_(False)
-    values = (data['rounded']*data['steps'][:, None], data['firstBias'], data['second'][None],
-              data['secondBias'])
-    for p, value in zip(net.parameters(), values, strict=True): p.copy_(torch.from_numpy(value))
-    return net
+def in_torch(data) -> list[nn.Module]:
+    "The linear model and the network of the pad"
+    k = len(data['bias'])
+    linear, net = nn.Linear(784, k), nn.Sequential(nn.Linear(784, 30), nn.ReLU(), nn.Linear(30, k))
+    values = (data['weights']*data['steps'][:, None], data['bias'],
+              data['first']*data['firstSteps'][:, None], data['firstBias'],
+              data['second'], data['secondBias'])
+    for p, value in zip([*linear.parameters(), *net.parameters()], values, strict=True):
+        p.data = torch.from_numpy(value)
+    return [linear.requires_grad_(False), net.requires_grad_(False)]
 
 
-def test_models_in_the_page_agree_with_torch_on_every_unseen_digit(home, notebook, data, valid):
-    images, flat = valid[0], valid[0].flatten(1)
-    ideals = torch.from_numpy(data['ideals']/65535).float()
-    far = (images[:, None] - ideals).abs().mean((2, 3))
-    linear = flat @ torch.from_numpy(data['weights'])[:, None] + torch.from_numpy(data['bias'])
-    wanted = torch.cat([far[:, 1:] - far[:, :1], linear, network(data)(flat)], 1)
+LEAST = {2: (.945, .974, .979), 10: (.815, .91, .965)}   # accuracy of each model
+TIE = 1e-4   # where the two highest scores are nearer, either may be the answer
+
+
+def test_models_in_the_page_agree_with_torch_on_unseen_digits(home, notebook, data, valid):
+    images, labels = valid
+    assert len(images) >= 2000
+    ideals = torch.from_numpy(data['ideals']/63).float().flatten(1)
+    size = 784 if len(ideals) == 2 else 28   # L1 or RMSE
+    far = torch.cdist(images.flatten(1), ideals, 1 + (size == 28))/size
+    of_two = len(data['bias']) == 1   # one score, against 0
+    models = [nn.functional.pad(model(images.flatten(1)), (0, int(of_two)))
+              for model in in_torch(data)]
+    wanted = torch.stack([-far, *models], 1)
     found = torch.tensor(in_page(home, images, 'models.scores(m, image)', notebook))
-    assert found.shape == (2038, 3)
+    assert found.shape == wanted.shape == (len(images), 3, len(data['digits']))
     assert (found - wanted).abs().max() < 1e-3
-    assert torch.equal(found > 0, wanted > 0)
-    accuracy = ((found > 0) == (valid[1] == 3)[:, None]).float().mean(0)
-    assert accuracy[0] > .945 and accuracy[1] > .974 and accuracy[2] > .979
+    first, second = wanted.topk(2).values.unbind(-1)
+    clear, answers = first - second > TIE, found.argmax(2)
+    assert torch.equal(answers[clear], wanted.argmax(2)[clear]) and clear.float().mean() > .99
+    named = torch.tensor(data['digits'])[answers]
+    accuracy = (named == labels[:, None]).float().mean(0).tolist()
+    assert all(a > b for a, b in zip(accuracy, LEAST[len(data['digits'])])), accuracy
+
+
+def test_reasons_add_up_to_the_difference_of_two_scores(home, notebook, data, valid):
+    "For each model, but for biases: weight times ink, or how much closer to an ideal"
+    linear, net = in_torch(data)
+    images = valid[0][::100]
+    code = 'models.reasons(m, image, [[0, 1], [0, 1], [0, 1]]).map(v => [...v])'
+    found = torch.tensor(in_page(home, images, code, notebook))
+    x = images.flatten(1).requires_grad_()
+    ideals = torch.from_numpy(data['ideals']/63).float().view(-1, 784)
+    power = 1 if len(ideals) == 2 else 2
+    closer = (x - ideals[1]).abs()**power - (x - ideals[0]).abs()**power
+    wanted = [closer.detach()]
+    for model in linear, net:
+        scores = nn.functional.pad(model(x), (0, 1))
+        slope, = torch.autograd.grad((scores[:, 0] - scores[:, 1]).sum(), x)
+        wanted.append((slope*x).detach())
+    assert (found - torch.stack(wanted, 1)).abs().max() < 1e-3
 
 
 def reference(ink: np.ndarray) -> np.ndarray:
@@ -138,9 +172,9 @@ def reference(ink: np.ndarray) -> np.ndarray:
     return image
 
 
-def test_centring_agrees_with_numpy_on_500_shifted_and_scaled_digits(home, valid):
+def test_centring_agrees_with_numpy_on_500_shifted_and_scaled_digits(home):
     g, scans = np.random.default_rng(0), []
-    for image in valid[0][::4][:500].numpy():
+    for image in load_digits(split='valid')[0][::20].numpy():
         size = int(g.integers(20, 90))
         take = np.arange(size)*28//size
         scan = np.zeros((96, 96))
@@ -163,9 +197,9 @@ def test_centring_agrees_with_numpy_on_500_shifted_and_scaled_digits(home, valid
     assert home.evaluate('models.boxed(new Uint8Array(100), 10, 10)') is None
 
 
-def test_a_digit_of_mnist_stays_as_it_is(home, valid):
+def test_a_digit_of_mnist_stays_as_it_is(home):
     "Its makers boxed and centred it already; a 1 is far from filling its box"
-    some = torch.cat([valid[0][::20], load_digits(1, 'valid')[0][:100]])
+    some = torch.cat([load_digits([3, 7], 'valid')[0][::20], load_digits(1, 'valid')[0][:100]])
     code = 'Array.from(models.boxed(image.map(v => v*255), 28, 28))'
     found = torch.tensor(in_page(home, some, code))
     same = (found.view(-1, 28, 28) - some).abs().amax((1, 2)) < 1e-5
@@ -174,10 +208,12 @@ def test_a_digit_of_mnist_stays_as_it_is(home, valid):
 
 def scribbles() -> dict[str, torch.Tensor]:
     "Pictures of what is no digit, from lines drawn with a pen two pixels wide"
-    letters = {   # corners on a square of 4 by 4, a digit each
-        'A': '042044 1333', 'E': '40000444 0232', 'H': '0004 4044 0242', 'K': '0004 400244',
-        'M': '0400224044', 'N': '04004440', 'U': '00044440', 'V': '002440', 'W': '0014213440',
-        'X': '0044 4004', 'O': '0040440400', 'L': '000444'}
+    letters = {   # corners on a square of 4 by 4, a digit each; none of I, O, S, Z
+        'A': '042044 1333', 'C': '4110133444', 'E': '40000444 0232', 'F': '400004 0232',
+        'H': '0004 4044 0242', 'J': '404404', 'K': '0004 400244', 'L': '000444',
+        'M': '0400224044', 'N': '04004440', 'P': '04004042 4202', 'R': '0400404202 0244',
+        'T': '0040 2024', 'U': '00044440', 'V': '002440', 'W': '0014213440', 'X': '0044 4004',
+        'Y': '002240 2224'}
     corners = [[[(int(s[i]), int(s[i + 1])) for i in range(0, len(s), 2)] for s in text.split()]
                for text in letters.values()]
     g = np.random.default_rng(1)
@@ -197,19 +233,22 @@ def drawn(strokes) -> torch.Tensor:
     return torch.from_numpy(reference(ink*255)).float()
 
 
+MOST = {2: (.06, .6), 10: (.06, .97)}   # of letters and of wild zigzags, that get in
+
+
 def test_what_looks_like_nothing_it_was_shown(home, notebook, data, valid):
-    "At most 2 % of unseen digits are turned away; of what is no 3 and no 7, these shares get in"
+    "At most 2 % of unseen digits are turned away; of what is no digit at all, these shares get in"
     typical, limit = torch.from_numpy(data['typical']), data['limit']
-    wanted = strangeness(valid[0], typical)
     found = torch.tensor(in_page(home, valid[0], 'models.strangeness(m, image).distance',
                                  notebook))
+    wanted = strangeness(valid[0], typical)
     assert (found - wanted).abs().max() < 1e-3
-    assert torch.equal(found > limit, wanted > limit)
+    clear = (wanted - limit).abs() > TIE
+    assert torch.equal((found > limit)[clear], (wanted > limit)[clear])
     assert .005 < (found > limit).float().mean() <= .02
-    pictures = scribbles()
     share = {name: (strangeness(images, typical) <= limit).float().mean().item()
-             for name, images in pictures.items()}
-    assert share['letters'] == 0 and share['scribbles'] <= .6, share   # wild zigzags often get in
+             for name, images in scribbles().items()}
+    assert all(a <= b for a, b in zip(share.values(), MOST[len(data['digits'])])), share
     assert strangeness(torch.zeros(1, 28, 28), typical) > limit
     assert abs(shapes(valid[0][:1]).norm().item() - 1) < 1e-5
 
@@ -218,7 +257,7 @@ def test_what_looks_like_nothing_it_was_shown(home, notebook, data, valid):
 
 def test_within_five_seconds_a_visitor_draws_with_the_mouse(anew):
     box = pad(anew).bounding_box()
-    assert box['y'] + box['height'] < 900 and answers(anew) == ['3', '3', '3']
+    assert box['y'] + box['height'] < 900 and answers(anew) == ['5', '5', '8']
     anew.mouse.move(*at(anew, *SEVEN[0]))
     anew.mouse.down()
     for corner in SEVEN[1:]: anew.mouse.move(*at(anew, *corner), steps=12)
@@ -226,7 +265,7 @@ def test_within_five_seconds_a_visitor_draws_with_the_mouse(anew):
     assert answers(anew) == ['7', '7', '7']
     anew.get_by_role('status').filter(has_text='Network: 7.').wait_for(state='attached')
     anew.get_by_role('button', name='Undo').click()
-    assert answers(anew) == ['3', '3', '3']   # the digit that it began with
+    assert answers(anew) == ['5', '5', '8']   # the digit that it began with
     anew.get_by_role('button', name='Clear').click()
     assert answers(anew) == ['–']*3
     anew.get_by_role('button', name='Start from a real 7').first.click()
@@ -309,7 +348,7 @@ def test_broken_models_fail(anew):
         return [int(text.split()[0]) for text in told]
 
     whole = counts()
-    assert min(whole) > 190
+    assert min(whole) > 180
     anew.get_by_role('slider', name='Noise on the weights').fill('3')
     assert sum(counts()) < sum(whole) - 10
     anew.get_by_role('button', name='Repair').click()

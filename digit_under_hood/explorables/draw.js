@@ -1,8 +1,9 @@
 // Draw a digit: the models of the course answer at every stroke, and say why.
 import {arrow, button, clamp, frame, fromLink, h, linkButton, paint, paintSigned, picture, slider, unpack} from './shared.js'
-import {PIXELS, boxed, broken, distances, reasons, restore, right, scores, strangeness, units} from './models.js'
+import {PIXELS, SHADES, boxed, broken, ranked, reasons, restore, right, scores, softmax, speaks, strangeness, units} from './models.js'
 
 const PAD = 280, PEN = 22, STEP = 10
+const one = digit => `${digit === 8 ? 'an' : 'a'} ${digit}`
 const NAMES = ['Nearest ideal', 'Linear model', 'Network']
 const HELP = 'Draw with mouse, finger or pen. On the keyboard: the arrow keys move the cursor, with Shift in larger steps; '
   + 'the space bar puts the pen down and lifts it; Backspace takes the last stroke back, Delete clears.'
@@ -22,7 +23,7 @@ export function fromText(text, bases) {
 
 async function render({model, el}) {
   const data = await unpack(model.get('data')), links = model.get('links')
-  const intact = restore(data), breaks = {noise: 0, removed: 0, unbiased: false}
+  const {digits} = data, two = digits.length === 2, intact = restore(data), breaks = {noise: 0, removed: 0, unbiased: false}
   let models = intact, colours = {}, queued = false, cursor = null, active = null
   let state = fromText(links ? fromLink('draw') : '', intact.valid.length)
   let sample = !state   // shown until the first stroke
@@ -37,7 +38,7 @@ async function render({model, el}) {
   const cross = h('i', {className: 'cross', hidden: true})
   const undo = button('Undo', () => { if (past.length) { [state, sample] = past.pop(); drawn() } })
   const clear = button('Clear', () => change({base: -1, strokes: []}))
-  const starts = data.samples.map(n => {
+  const starts = [...data.samples].sort((a, b) => intact.labels[a] - intact.labels[b]).map(n => {
     const canvas = picture(`a real ${intact.labels[n]}`)
     return [button(canvas, () => change({base: n, strokes: []}), {className: 'start', ariaLabel: `Start from a real ${intact.labels[n]}`}), canvas, n]
   })
@@ -49,21 +50,25 @@ async function render({model, el}) {
 
   // Right: the ladder
   const rungs = NAMES.map((name, i) => {
-    const [digit, bar, told] = [h('b', {className: 'digit'}), h('i'), h('span', {className: 'dim'})]
+    const [digit, told] = [h('b', {className: 'digit'}), h('span', {className: 'dim'})]
     const link = links && data.chapters[i] ? h('a', {href: data.chapters[i]}, name) : name
-    return {digit, bar, told, row: h('div', {className: 'rung'}, h('span', {className: 'name'}, link), digit,
-      h('div', {className: 'track'}, h('span', {className: 'below'}, '7'), h('span', {className: 'line'}, bar), h('span', {className: 'above'}, '3')), told)}
+    const bars = two ? [h('i')] : digits.map(d => h('i', {}, h('b', {}, d)))
+    const shown = two ? h('div', {className: 'track'}, h('span', {className: 'below'}, digits[1]),
+      h('span', {className: 'line'}, ...bars), h('span', {className: 'above'}, digits[0])) : h('div', {className: 'bars', ariaHidden: true}, ...bars)
+    return {digit, bars, told, row: h('div', {className: 'rung'}, h('span', {className: 'name'}, link), digit, shown, told)}
   })
   const strange = h('p', {className: 'strange', hidden: true})
 
   // Below: why, and break it
-  const maps = NAMES.map(name => picture(`${name}: pixels that spoke for a 3 and for a 7`))
+  const maps = NAMES.map(() => [picture('Pixels that spoke for one and for the other'), h('figcaption')])
   const lit = Array.from({length: 6}, () => [picture('A hidden unit'), h('figcaption')])
   const figure = (canvas, caption) => h('figure', {}, canvas, caption)
   const why = h('div', {className: 'why', hidden: true},
-    h('p', {}, 'Ink where it is ', h('b', {className: 'above'}, 'orange'), ' spoke for a 3, where it is ', h('b', {className: 'below'}, 'blue'), ' for a 7: the weight of a pixel times its ink.'),
-    h('div', {className: 'maps'}, ...maps.map((c, i) => figure(c, h('figcaption', {}, NAMES[i])))),
-    h('p', {}, 'The hidden units of the network that had most to say, with their stencils:'),
+    h('p', {}, 'What is ', h('b', {className: 'above'}, 'orange'), ` spoke for ${two ? one(digits[0]) : 'the answer'}, what is `, h('b', {className: 'below'}, 'blue'),
+      two ? ` for ${one(digits[1])}: the weight of a pixel times its ink.` : ' for the runner-up: the weight of a pixel for the one, minus its weight for the other, times its ink.',
+      ' The nearest ideal has no weights: there it is by how much a pixel is closer to the one than to the other.'),
+    h('div', {className: 'maps'}, ...maps.map(([c, caption]) => figure(c, caption))),
+    h('p', {}, `The hidden units of the network that had most to say${two ? '' : ' between the two'}, with their stencils:`),
     h('div', {className: 'lit'}, ...lit.map(([c, caption]) => figure(c, caption))))
   const kept = NAMES.slice(1).map(name => {
     const [bar, told] = [h('i'), h('span', {className: 'count'})]
@@ -99,11 +104,12 @@ async function render({model, el}) {
     return made
   })
 
-  const say = frame(el, {label: 'Draw a 3 or a 7', css: STYLE, help: HELP}, [
-    h('div', {className: 'parts'},
-      h('div', {className: 'left'}, h('p', {className: 'title'}, 'Draw a 3 or a 7'), h('div', {className: 'sheet'}, pad, cross)),
+  const title = `Draw ${digits.length === 10 ? 'a digit' : `${digits.slice(0, -1).map(one).join(', ')} or ${one(digits.at(-1))}`}`
+  const say = frame(el, {label: title, css: STYLE, help: HELP}, [
+    h('div', {className: `parts${two ? '' : ' many'}`},
+      h('div', {className: 'left'}, h('p', {className: 'title'}, title), h('div', {className: 'sheet'}, pad, cross)),
       h('div', {className: 'middle'}, h('p', {className: 'title'}, 'What the models see'), copy, seen, h('div', {className: 'near'}, near, nearness)),
-      h('div', {className: 'row tools'}, undo, clear, ...starts.map(s => s[0])),
+      h('div', {className: 'row tools'}, undo, clear, h('span', {className: 'dim'}, 'or start from a real one:'), h('div', {className: 'row starts'}, ...starts.map(s => s[0]))),
       h('div', {className: 'ladder'}, h('p', {className: 'title'}, 'What they answer'), ...rungs.map(r => r.row), strange),
       h('div', {className: 'row folds'}, ...folds, ...(links ? [linkButton('draw', () => toText(state))] : []))),
     why, breaker], found => { colours = found; recolour() })
@@ -176,28 +182,47 @@ async function render({model, el}) {
     const image = boxed(ink, PAD, PAD) ?? new Float32Array(PIXELS), blank = !image.some(v => v)
     paint(copy, image, colours.ink)
     const known = strangeness(intact, image), odd = !blank && known.distance > data.limit
-    const found = scores(models, image), apart = distances(models, image)
+    const found = scores(models, image), order = found.map(ranked)
     write(seen, blank ? 'Blank paper: 784 zeros.' : 'Shrunk into 20 x 20, its balance point in the middle.')
     near.parentNode.hidden = blank
-    once(near, known.which, () => paint(near, Float32Array.from(data.typical.subarray(known.which*196, known.which*196 + 196), v => v/15), colours.ink))
+    once(near, known.which, () => paint(near, Float32Array.from(data.typical.subarray(known.which*196, known.which*196 + 196), v => v/SHADES), colours.ink))
     write(nearness, `The nearest of ${data.typical.length/196} typical digits: ${known.distance.toFixed(2)} away.`)
     strange.hidden = !odd
-    write(strange, odd ? `This looks like nothing I was shown: ${known.distance.toFixed(2)} from the nearest typical digit. ${data.inside} % of unseen 3s and 7s are within ${data.limit.toFixed(2)}.` : '')
-    rungs.forEach(({digit, bar, told, row}, i) => {
-      const score = found[i], p = i ? 1/(1 + Math.exp(-score)) : clamp(.5 + score/.1, 0, 1)
-      const verdict = score > 0 ? 3 : 7
+    write(strange, odd ? `This looks like nothing I was shown: ${known.distance.toFixed(2)} from the nearest typical digit. ${data.inside} % of unseen ${two ? digits.map(d => `${d}s`).join(' and ') : 'digits'} are within ${data.limit.toFixed(2)}.` : '')
+    rungs.forEach(({digit, bars, told, row}, i) => {
+      const [best, next] = order[i], way = two && best ? 'below' : 'above', prefix = odd ? `would say ${digits[best]}: ` : ''
       row.classList.toggle('odd', odd)
-      write(digit, blank ? '–' : odd ? '?' : verdict)
-      digit.className = `digit ${score > 0 ? 'above' : 'below'}`
-      bar.className = score > 0 ? 'above' : 'below'
-      bar.style.cssText = blank ? 'width: 0' : `left: ${Math.min(p, .5)*100}%; width: ${Math.abs(p - .5)*100}%`
-      write(told, blank ? 'waits for ink' : i ? `${odd ? `would say ${verdict}: ` : ''}score ${score.toFixed(1)}, after the sigmoid ${p.toFixed(3)}`
-        : `${apart[0].toFixed(3)} from the ideal 3, ${apart[1].toFixed(3)} from the 7`)
+      write(digit, blank ? '–' : odd ? '?' : digits[best])
+      digit.className = `digit ${way}`
+      const [size, text] = two ? against(found[i], i) : among(found[i], best, next, i)
+      bars.forEach((bar, k) => {
+        bar.className = k === best || two ? way : k === next ? 'below' : ''
+        if (!two) bar.style.setProperty('--size', blank ? 0 : size[k])
+        else bar.style.cssText = blank ? 'width: 0' : `left: ${Math.min(size, .5)*100}%; width: ${Math.abs(size - .5)*100}%`
+      })
+      write(told, blank ? 'waits for ink' : i ? prefix + text : text)
     })
-    if (!why.hidden) explain(image)
+    if (!why.hidden) explain(image, order.map(o => two ? [0, 1] : o.slice(0, 2)))
     model.set('pixels', new DataView(Uint8Array.from(image, v => Math.round(255*v)).buffer))
     model.save_changes()
-    if (past.length) say(blank ? 'Blank.' : odd ? strange.textContent : NAMES.map((n, i) => `${n}: ${found[i] > 0 ? 3 : 7}.`).join(' '))
+    if (past.length) say(blank ? 'Blank.' : odd ? strange.textContent : NAMES.map((n, i) => `${n}: ${digits[order[i][0]]}.`).join(' '))
+  }
+
+  // Two classes on one line: where between the second (0) and the first (1), and in words
+  function against([first, second], i) {
+    const score = first - second, p = 1/(1 + Math.exp(-score))
+    return i ? [p, `score ${score.toFixed(1)}, after the sigmoid ${p.toFixed(3)}`]
+      : [clamp(.5 + score/.1, 0, 1), `${(-first).toFixed(3)} from the ideal ${digits[0]}, ${(-second).toFixed(3)} from the ${digits[1]}`]
+  }
+
+  // Many classes, a bar each: a share, or how near an ideal is, from the farthest (0) to the nearest (1)
+  function among(scores, best, next, i) {
+    if (!i) {
+      const far = Math.min(...scores)
+      return [scores.map(s => (s - far)/(scores[best] - far)), `${(-scores[best]).toFixed(3)} from the ideal ${digits[best]}, ${(-scores[next]).toFixed(3)} from the ${digits[next]}`]
+    }
+    const shares = softmax(scores), percent = p => p > .999 ? 'over 99.9 %' : p < .001 ? 'under 0.1 %' : `${(100*p).toFixed(1)} %`
+    return [shares, `${percent(shares[best])} sure, next: ${digits[next]}, ${percent(shares[next])}`]
   }
 
   // Paint a canvas unless it shows `what` already, by these models and in these colours
@@ -208,15 +233,20 @@ async function render({model, el}) {
     painted.set(canvas, now)
   }
 
-  function explain(image) {
-    const added = units(models, image)
-    reasons(models, image, added).forEach((map, i) => paintSigned(maps[i], map, colours))
-    const order = Array.from(added.keys()).sort((a, b) => Math.abs(added[b]) - Math.abs(added[a]))
+  function explain(image, pairs) {
+    const passed = units(models, image), turns = speaks(models, pairs[2]), added = passed.map((v, u) => v*turns[u])
+    reasons(models, image, pairs, passed).forEach((map, i) => {
+      const [canvas, caption] = maps[i], [a, b] = pairs[i].map(k => digits[k])
+      paintSigned(canvas, map, colours)
+      write(caption, two ? NAMES[i] : `${NAMES[i]}: ${a}, not ${b}`)
+      canvas.ariaLabel = `${NAMES[i]}: pixels that spoke for ${one(a)} and for ${one(b)}`
+    })
+    const order = ranked(added.map(Math.abs))
     lit.forEach(([canvas, caption], i) => {
       const u = order[i], quiet = !added[u]
       canvas.parentNode.classList.toggle('quiet', quiet)
-      const turn = Math.sign(models.second[u]) || 1
-      once(canvas, u, () => paintSigned(canvas, models.first.subarray(u*PIXELS, (u + 1)*PIXELS).map(w => turn*w), colours))
+      const turn = Math.sign(turns[u]) || 1
+      once(canvas, turn*(u + 1), () => paintSigned(canvas, models.first.subarray(u*PIXELS, (u + 1)*PIXELS).map(w => turn*w), colours))
       canvas.ariaLabel = `Stencil of unit ${u + 1}`
       write(caption, quiet ? 'silent' : `unit ${u + 1}: ${added[u] > 0 ? '+' : '\u2212'}${Math.abs(added[u]).toFixed(1)}`)
     })
@@ -289,6 +319,9 @@ async function render({model, el}) {
 const STYLE = `
 .parts { display: grid; gap: 1rem 1.6rem; grid-template: 'left middle ladder' 'tools tools folds' / minmax(0, 17.5rem) minmax(0, 10.5rem) minmax(0, 1fr) }
 .left { grid-area: left } .middle { grid-area: middle } .ladder { grid-area: ladder } .tools { grid-area: tools } .folds { grid-area: folds; justify-content: end }
+.parts:not(.many) .starts { display: contents } .parts:not(.many) .tools .dim { display: none }
+.many { grid-template: 'left middle ladder' 'tools tools ladder' auto 'tools tools folds' / minmax(0, 17.5rem) minmax(0, 10.5rem) minmax(0, 1fr) }
+.many .tools { align-content: start } .many .starts { flex-basis: 100%; gap: 3px }
 .sheet { position: relative }
 .pad { width: 100%; height: auto; border: 1.5px solid var(--edge); border-radius: 10px; cursor: crosshair; background: var(--well); touch-action: none }
 .cross { position: absolute; width: 22px; height: 22px; margin: -11px; border: 2px solid var(--three); border-radius: 50%; pointer-events: none }
@@ -302,6 +335,12 @@ const STYLE = `
 .rung .name { font-weight: 600 } .rung .digit { grid-row: 1/3; grid-column: 2; font: 600 2.3rem/1 var(--serif, Georgia, serif); min-width: 1.6rem; text-align: center }
 .rung .told, .rung > .dim { grid-column: 1/3; font-variant-numeric: tabular-nums }
 .track { display: grid; grid-template-columns: auto 1fr auto; gap: .5rem; align-items: center; font-weight: 600 }
+.bars { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; gap: 4px; height: 3.4rem; margin-top: .2rem }
+.bars i { position: relative; border-bottom: 1.5px solid var(--edge); margin-bottom: 1.15rem; color: var(--dim) }
+.bars i::before { content: ''; position: absolute; inset: 0; border-radius: 3px 3px 0 0; background: color-mix(in srgb, var(--text) 40%, var(--paper)); transform: scaleY(var(--size, 0)); transform-origin: bottom }
+.bars b { position: absolute; top: 100%; width: 100%; text-align: center; font: 400 .85rem/1.3 var(--sans, system-ui, sans-serif) }
+.bars .above { color: var(--three) } .bars .below { color: var(--seven) } .bars :is(.above, .below)::before { background: currentColor } .bars .above b { font-weight: 700 }
+.odd .bars i::before { opacity: .3 }
 .line { position: relative; display: block; height: 10px; border-radius: 5px; background: var(--well); border: 1px solid var(--edge); overflow: hidden }
 .rung .line::after { content: ''; position: absolute; left: 50%; top: 0; bottom: 0; border-left: 1px solid var(--edge) }
 .line i { display: block; position: absolute; top: 0; bottom: 0; background: currentColor }
@@ -317,7 +356,8 @@ figure { margin: 0 } figcaption { margin-top: .25rem; font-size: .9rem; color: v
 .kept { display: grid; grid-template-columns: 7rem 1fr 6rem; gap: .8rem; align-items: center; margin: .7rem 0; font-variant-numeric: tabular-nums }
 .kept .line i { left: 0; background: var(--three) }
 @container (max-width: 46rem) {
-  .parts { grid-template: 'left middle' 'tools tools' 'ladder ladder' 'folds folds' / minmax(0, 1fr) minmax(0, 8.5rem) } .folds { justify-content: start }
+  .parts, .many { grid-template: 'left middle' 'tools tools' 'ladder ladder' 'folds folds' / minmax(0, 1fr) minmax(0, 8.5rem) } .folds { justify-content: start }
+  .many .starts { display: grid; grid-template-columns: repeat(5, minmax(44px, 4rem)); gap: .5rem } .many .start { width: auto } .many .start .cells { width: 38px; margin: auto }
   .breaker { grid-template-columns: 1fr } .lit { grid-template-columns: repeat(3, minmax(0, 7rem)) }
 }
 @container (max-width: 27rem) {

@@ -1,6 +1,6 @@
 // The models of the drawing pad, in plain arithmetic on an image of 784 numbers from 0 to 1.
 
-export const PIXELS = 784, SIDE = 28, BOX = 20, SMALL = 14
+export const PIXELS = 784, SIDE = 28, BOX = 20, SMALL = 14, GREYS = 3, SHADES = 7, TONES = 63   // steps of grey of images, of shapes, of ideals
 
 // Box and centre `ink` (width x height numbers, 0 for paper) as MNIST's makers did: the ink shrinks or
 // grows until it fits 20 x 20, then its balance point comes to the middle of 28 x 28. Null if blank.
@@ -45,21 +45,26 @@ function shares(start, end, scale) {
   return found
 }
 
-// The models from unpacked data: numbers that were packed as whole ones get their size back
+// The models from unpacked data: numbers that were packed as whole ones get their size back. Every model
+// has a score for each class; one score for two classes stands against a score of 0.
 export function restore(data) {
-  const {rounded, steps, typical, images, places} = data
-  const hidden = steps.length, count = typical.length/SMALL**2
+  const {digits, typical, images, places} = data
+  const hidden = data.firstBias.length, count = typical.length/SMALL**2
+  const whole = (rounded, steps) => Float32Array.from(rounded, (v, i) => v*steps[Math.floor(i/PIXELS)])
+  const each = (values, size) => Object.assign(new Float32Array(digits.length*size), values)
   const shapes = Float32Array.from(typical)
   for (let i = 0; i < count; i++) unit(shapes.subarray(i*SMALL**2, (i + 1)*SMALL**2))
   const valid = Array.from({length: places.length/2}, (_, n) => {
-    const image = new Float32Array(PIXELS)   // a window of 20 x 20, in 8 steps of grey
+    const image = new Float32Array(PIXELS)   // a window of 20 x 20, in few steps of grey
     for (let i = 0; i < BOX*BOX; i++) {
-      image[(places[2*n] + Math.floor(i/BOX))*SIDE + places[2*n + 1] + i % BOX] = images[n*BOX*BOX + i]/7
+      image[(places[2*n] + Math.floor(i/BOX))*SIDE + places[2*n + 1] + i % BOX] = images[n*BOX*BOX + i]/GREYS
     }
     return image
   })
-  return {...data, hidden, shapes, valid, ideals: Float32Array.from(data.ideals, v => v/65535),
-    first: Float32Array.from(rounded, (v, i) => v*steps[Math.floor(i/PIXELS)])}
+  return {...data, hidden, shapes, valid, ideals: Float32Array.from(data.ideals, v => v/TONES),
+    weights: each(whole(data.weights, data.steps), PIXELS), bias: each(data.bias, 1),
+    first: whole(data.first, data.firstSteps),
+    second: each(data.second, hidden), secondBias: each(data.secondBias, 1)}
 }
 
 function unit(v) {
@@ -73,37 +78,52 @@ function dot(a, at, image) {
   return sum
 }
 
-// Mean distance (L1) to the ideal 3 and the ideal 7
-export const distances = (m, image) => [0, PIXELS].map(at => {
-  let sum = 0
-  for (let i = 0; i < PIXELS; i++) sum += Math.abs(image[i] - m.ideals[at + i])
-  return sum/PIXELS
-})
+// Distance to each ideal: for two classes L1, as in chapter 03, for more RMSE, as in chapter 08
+const away = m => m.digits.length === 2 ? Math.abs : v => v*v
 
-export const linear = (m, image) => dot(m.weights, 0, image) + m.bias[0]
+export function distances(m, image) {
+  const part = away(m)
+  return m.digits.map((_, k) => {
+    let sum = 0
+    for (let i = 0; i < PIXELS; i++) sum += part(image[i] - m.ideals[k*PIXELS + i])
+    return part === Math.abs ? sum/PIXELS : Math.sqrt(sum/PIXELS)
+  })
+}
 
-// What each hidden unit adds to the network's score: its output, behind the bend, times its weight
+export const linear = (m, image) => m.digits.map((_, k) => dot(m.weights, k*PIXELS, image) + m.bias[k])
+
+// What each hidden unit passes on, behind the bend
 export function units(m, image) {
   const found = new Float64Array(m.hidden)
-  for (let u = 0; u < m.hidden; u++) found[u] = Math.max(0, dot(m.first, u*PIXELS, image) + m.firstBias[u])*m.second[u]
+  for (let u = 0; u < m.hidden; u++) found[u] = Math.max(0, dot(m.first, u*PIXELS, image) + m.firstBias[u])
   return found
 }
 
-export const network = (m, image) => units(m, image).reduce((a, b) => a + b, m.secondBias[0])
+export const network = (m, image, lit = units(m, image)) => m.digits.map((_, k) =>
+  lit.reduce((a, v, u) => a + v*m.second[k*m.hidden + u], m.secondBias[k]))
 
-// The score of each model: above 0 for a 3
-export function scores(m, image) {
-  const [three, seven] = distances(m, image)
-  return [seven - three, linear(m, image), network(m, image)]
+// The scores of each model, one for each class; the highest is its answer
+export const scores = (m, image) => [distances(m, image).map(d => -d), linear(m, image), network(m, image)]
+
+// Places of scores, the highest first
+export const ranked = scores => [...scores.keys()].sort((a, b) => scores[b] - scores[a])
+
+export function softmax(scores) {
+  const e = scores.map(s => Math.exp(s - Math.max(...scores))), sum = e.reduce((a, b) => a + b)
+  return e.map(v => v/sum)
 }
 
-// By how much each pixel spoke for a 3 (above 0) or a 7, to each model
-export function reasons(m, image, lit = units(m, image)) {
-  const net = new Float64Array(PIXELS)
-  lit.forEach((v, u) => { if (v) for (let i = 0; i < PIXELS; i++) net[i] += m.second[u]*m.first[u*PIXELS + i]*image[i] })
-  const per = f => Float64Array.from({length: PIXELS}, (_, i) => f(i))
-  return [per(i => Math.abs(image[i] - m.ideals[PIXELS + i]) - Math.abs(image[i] - m.ideals[i])),
-    per(i => m.weights[i]*image[i]), net]
+// By how much each hidden unit speaks for class `a` (above 0) rather than `b`, if it passes on 1
+export const speaks = (m, [a, b]) => Float64Array.from({length: m.hidden},
+  (_, u) => m.second[a*m.hidden + u] - m.second[b*m.hidden + u])
+
+// By how much each pixel spoke, to each model, for the first (above 0) of its pair of classes or the second
+export function reasons(m, image, pairs, lit = units(m, image)) {
+  const part = away(m), turn = speaks(m, pairs[2]), net = new Float64Array(PIXELS)
+  lit.forEach((v, u) => { if (v) for (let i = 0; i < PIXELS; i++) net[i] += turn[u]*m.first[u*PIXELS + i]*image[i] })
+  const per = ([a, b], f) => Float64Array.from(image, (ink, i) => f(ink, a*PIXELS + i, b*PIXELS + i))
+  return [per(pairs[0], (ink, i, j) => part(ink - m.ideals[j]) - part(ink - m.ideals[i])),
+    per(pairs[1], (ink, i, j) => (m.weights[i] - m.weights[j])*ink), net]
 }
 
 // The shape of an image: every second pixel of it blurred, scaled to length 1
@@ -150,17 +170,19 @@ function noisy(weights, noise, next) {
 // The models with noise on their weights, with hidden units removed (those that add most go first) or without biases
 export function broken(m, {noise = 0, removed = 0, unbiased = false}) {
   const next = normal(), zero = values => unbiased ? values.map(() => 0) : values
+  const column = u => m.digits.map((_, k) => m.second[k*m.hidden + u])
+  const says = Array.from({length: m.hidden}, (_, u) => Math.max(...column(u)) - Math.min(...column(u)))
   const telling = new Float64Array(m.hidden)
-  if (removed) for (const image of m.valid) units(m, image).forEach((v, u) => { telling[u] += Math.abs(v) })
-  const gone = new Set(Array.from(telling.keys()).sort((a, b) => telling[b] - telling[a]).slice(0, removed))
+  if (removed) for (const image of m.valid) units(m, image).forEach((v, u) => { telling[u] += v*says[u] })
+  const gone = new Set(ranked(telling).slice(0, removed))
   const [weights, first, second] = [m.weights, m.first, m.second].map(w => noise ? noisy(w, noise, next) : w)
-  return {...m, weights, first, second: second.map((w, u) => gone.has(u) ? 0 : w),
+  return {...m, weights, first, second: second.map((w, i) => gone.has(i % m.hidden) ? 0 : w),
     bias: zero(m.bias), firstBias: zero(m.firstBias), secondBias: zero(m.secondBias)}
 }
 
 // How many of the stored validation images each model gets right
 export function right(m) {
   const found = [0, 0, 0]
-  m.valid.forEach((image, n) => scores(m, image).forEach((s, i) => { found[i] += +((s > 0) === (m.labels[n] === 3)) }))
+  m.valid.forEach((image, n) => scores(m, image).forEach((s, i) => { found[i] += +(m.digits[ranked(s)[0]] === m.labels[n]) }))
   return found
 }
