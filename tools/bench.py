@@ -1,11 +1,12 @@
 """Time the library side by side with what it is compared to: one run, one table.
 
-    bench.py [--quick] [--out FOLDER]
+    bench.py [--quick] [--only WORDS] [--out FOLDER]
 
 Contenders take turns, round after round, each round in another order; every ratio is taken within
 a round, so that a busy moment of the machine hits both sides. Shown are medians, with the quartiles
-as the spread. Writes `bench.json` to FOLDER (`tools` if none is given); nbs/how_fast.ipynb
-shows it.
+as the spread. Writes `bench.json` to FOLDER (the package's data if none is given);
+nbs/how_fast.ipynb shows it, and chapter 09 a part of it. `--only` measures the groups that have
+WORDS in their title, and puts them into the file that is there, with their own date and machine.
 `--quick` is a smoke test of two rounds, not a measurement.
 """
 import argparse
@@ -14,11 +15,13 @@ import json
 import os
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -225,6 +228,35 @@ def convolutions():
             'ours: convolve, one matrix product': warm(lambda: convolve(xb, weight))}
 
 
+def steps():
+    "The contenders for one training step of chapter 09's small network on 256 images"
+    import torch
+    import torch.nn.functional as F
+
+    from digit_under_hood.convnet import Nesterov, conv_net
+    x, y = torch.rand(256, 1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.arange(256)
+    def way(memory_format, bf16=False, compiled=False):
+        net = conv_net(seed=0).to(memory_format=memory_format)
+        opt, xb, yb = Nesterov(net.parameters(), .01), x.to(memory_format=memory_format), y % 10
+        run = torch.compile(net) if compiled else net
+        def step():
+            with torch.autocast('cpu', torch.bfloat16, enabled=bf16):
+                loss = F.cross_entropy(run(xb), yb)
+            loss.backward()
+            opt.step()
+            opt.zero_grad()
+            return loss.item()
+        return step
+    ways = {'contiguous': way(torch.contiguous_format), 'channels-last': way(torch.channels_last),
+            'channels-last, bf16': way(torch.channels_last, bf16=True)}
+    if shutil.which('g++') or shutil.which('clang++'):   # torch.compile writes C++
+        ways['channels-last, torch.compile'] = way(torch.channels_last, compiled=True)
+    losses = {name: [step() for _ in range(2)] for name, step in ways.items()}   # and warm
+    for found in losses.values():
+        torch.testing.assert_close(found, losses['contiguous'], rtol=0, atol=.02)
+    return {name: warm(step) for name, step in ways.items()}
+
+
 # --- measuring
 
 def measure(contenders, rounds: int):
@@ -246,45 +278,60 @@ def spread(values) -> dict:
 def group(title: str, unit: str, reference: str, contenders, rounds: int) -> dict:
     "A part of the table: for each contender its numbers, and its ratio to the reference"
     print(f'{title} ...', file=sys.stderr, flush=True)
-    found = measure(contenders, rounds)
+    found = measure(contenders(), rounds)
     rows = [dict(name=name, **spread(values),
                  ratio=spread([v/r for v, r in zip(values, found[reference], strict=True)]))
             for name, values in found.items()]
     return dict(title=title, unit=unit, reference=reference, rounds=rounds, rows=rows)
 
 
-def run(quick: bool) -> list[dict]:
-    "All groups, those in fresh interpreters first, while this one is small"
-    few, many = (2, 2) if quick else (7, 40)
-    groups = []
-    if sys.platform != 'win32':   # no `resource` there
-        fastai_tensor = f'import torch\nfrom fastai.vision.all import Image, tensor\n{FILES}{BOOK}'
-        memory = {'import torch': peak('import torch'), 'ours: 3s and 7s': peak(LOADER + OURS),
-                  'ours: all ten digits': peak(f'{LOADER}data = load_digits()'),
-                  'import fastai.vision.all': peak('import fastai.vision.all'),
-                  "the book's loop over PNG files": peak(fastai_tensor)}
-        groups.append(group('Peak memory', 'MB', 'import torch', memory, 2 if quick else 3))
-    imports = {'torch': cold('import torch')}
-    imports |= {f'ours: {m}, over torch': cold(f'import digit_under_hood.{m}', 'import torch')
-                for m in (MODULES[-1:] if quick else MODULES)}
-    imports['fastai.vision.all, over torch'] = cold('import fastai.vision.all', 'import torch')
+def memory():
+    fastai_tensor = f'import torch\nfrom fastai.vision.all import Image, tensor\n{FILES}{BOOK}'
+    return {'import torch': peak('import torch'), 'ours: 3s and 7s': peak(LOADER + OURS),
+            'ours: all ten digits': peak(f'{LOADER}data = load_digits()'),
+            'import fastai.vision.all': peak('import fastai.vision.all'),
+            "the book's loop over PNG files": peak(fastai_tensor)}
+
+
+def imports(modules):
+    ways = {'torch': cold('import torch')}
+    ways |= {f'ours: {m}, over torch': cold(f'import digit_under_hood.{m}', 'import torch')
+             for m in modules}
+    return ways | {'fastai.vision.all, over torch': cold('import fastai.vision.all',
+                                                         'import torch')}
+
+
+def reading():
     libraries = 'import torch\nimport numpy as np\nfrom PIL import Image\n'
-    data = {'ours: load_digits': cold(OURS, libraries + LOADER),
+    return {'ours: load_digits': cold(OURS, libraries + LOADER),
             "the book's loop over PNG files": cold(
                 BOOK, f'{libraries}from fastai.vision.all import tensor\n{FILES}'),
             'the same loop without fastai': cold(LEAN, libraries + FILES)}
-    fit = {name: cold('learn.fit(1, 1.)', FIT.format(opt=opt)) for name, opt in
-           (('our SGD', 'SGD'), ('torch.optim.SGD', 'torch.optim.SGD'))}
-    reference = 'bare torch loop'
-    return [
-        group('Import', 's', 'torch', imports, few),
-        group('3s and 7s ready as tensors, cold', 's', 'ours: load_digits', data, few),
-        group('First epoch of a session, our Learner', 's', 'our SGD', fit, few),
-        group('One epoch, linear', 's', reference, epochs(linear, 1.), many),
-        group('One epoch, 784-30-1', 's', reference, epochs(mlp, .1), many),
-        group('One convolution of 256 images', 's', 'F.conv2d', convolutions(), many),
+
+
+def first_epochs():
+    return {name: cold('learn.fit(1, 1.)', FIT.format(opt=opt)) for name, opt in
+            (('our SGD', 'SGD'), ('torch.optim.SGD', 'torch.optim.SGD'))}
+
+
+def run(quick: bool, only: str) -> list[dict]:
+    "The groups with `only` in their title; those in fresh interpreters first, while this is small"
+    few, many, bare = 2 if quick else 7, 2 if quick else 40, 'bare torch loop'
+    groups = [] if sys.platform == 'win32' else [   # no `resource` there
+        ('Peak memory', 'MB', 'import torch', memory, 2 if quick else 3)]
+    groups = [
         *groups,
+        ('Import', 's', 'torch', partial(imports, MODULES[-1:] if quick else MODULES), few),
+        ('3s and 7s ready as tensors, cold', 's', 'ours: load_digits', reading, few),
+        ('First epoch of a session, our Learner', 's', 'our SGD', first_epochs, few),
+        ('One epoch, linear', 's', bare, partial(epochs, linear, 1.), many),
+        ('One epoch, 784-30-1', 's', bare, partial(epochs, mlp, .1), many),
+        ('One convolution of 256 images', 's', 'F.conv2d', convolutions, many),
+        ('One training step of the small convolutional network', 's', 'contiguous', steps, few),
     ]
+    found = [group(*one) for one in groups if only.lower() in one[0].lower()]
+    if not found: sys.exit(f'--only: got {only!r}, wants words of {[one[0] for one in groups]}')
+    return found
 
 
 # --- telling
@@ -317,13 +364,20 @@ def table(result: dict) -> str:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--quick', action='store_true', help='a smoke test, not a measurement')
-    parser.add_argument('--out', type=Path, default=ROOT/'tools')
+    parser.add_argument('--only', default='', help='words in the title of the groups to measure')
+    parser.add_argument('--out', type=Path, default=ROOT/'digit_under_hood'/'data')
     args = parser.parse_args()
     warnings.simplefilter('ignore')   # of other libraries
-    result = dict(date=datetime.date.today().isoformat(), quick=args.quick, machine=machine(),
-                  groups=run(args.quick))
+    when = dict(date=datetime.date.today().isoformat(), machine=machine())
+    result = dict(quick=args.quick, **when,
+                  groups=[g | when for g in run(args.quick, args.only)])
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out/'bench.json').write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
+    file, written = args.out/'bench.json', result
+    if args.only and file.exists():
+        new = {g['title']: g for g in result['groups']}
+        written = json.loads(file.read_text('utf-8'))
+        written['groups'] = [new.pop(g['title'], g) for g in written['groups']] + [*new.values()]
+    file.write_text(json.dumps(written, indent=1) + '\n', encoding='utf-8')
     print(', '.join(f'{k} {v}' for k, v in result['machine'].items()), result['date'], sep='\n')
     print(table(result))
 
