@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 LAB_FLAGS ?=
 PIP_FLAGS ?=
+INSTALL ?= $(BIN)/python -m pip install
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 else
@@ -30,7 +31,7 @@ define install
 	@echo 'Once, into $(VENV): PyTorch, fastai, JupyterLab$1, about 2 GB in all; on Linux 7 GB,'
 	@echo 'with the PyTorch for NVIDIA GPUs, unless PIP_FLAGS asks for the one without: see README.'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(PIP_FLAGS) -e '.[$2]'
+	$(INSTALL) $(PIP_FLAGS) -e '.[$2]'
 endef
 
 $(COURSE): settings.ini setup.py pyproject.toml
@@ -65,9 +66,9 @@ nbs-test: $(READY) ## nbdev_test; what each notebook shows must be what it has s
 	@echo "$$(ls nbs/*.ipynb | wc -l) notebooks ran"
 
 py-test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -rfER -n 3 --dist loadfile --no-loadscope-reorder
 
-test-latest: ## the notebooks and the library with the newest fastai, in an environment of its own
+test-latest: ## the notebooks and the library with the newest fastai that settings.ini allows, in an environment of its own
 	$(PYTHON) -m venv .venv-latest
 	.venv-latest/bin/python -m pip install --upgrade $(PIP_FLAGS) '.[course]' pytest
 	.venv-latest/bin/pip list 2>/dev/null | grep -E '^(fastai|fastcore|torch|fastbook) '
@@ -77,8 +78,8 @@ test-latest: ## the notebooks and the library with the newest fastai, in an envi
 test-portable: $(READY) ## compare the notebooks' outputs as other machines would make them (takes half an hour)
 	$(BIN)/python tools/portable.py
 
-test-long: $(READY) ## the experiments of chapter 09, from ten starts (takes a quarter of an hour)
-	LONG=1 OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/test_experiments.py -k test_09
+test-long: $(READY) ## the tests that `make test` leaves out (takes half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m long
 
 mutants: $(READY) ## make mistakes in the Learner, one at a time: do the tests see each? (takes half an hour)
 	$(BIN)/python tools/mutants.py
@@ -95,9 +96,13 @@ docs: $(READY) ## build the site into _docs
 docs-serve: docs ## build the site and serve it
 	$(BIN)/python -m website serve
 
-bench: $(READY) ## measure speed, memory and time to accuracy against fastai and bare torch (takes an hour)
+# glibc gives memory back to the system after each step and asks for it anew; this keeps it
+KEEP_MEMORY := MALLOC_TRIM_THRESHOLD_=1000000000 MALLOC_MMAP_THRESHOLD_=1000000000
+
+bench: $(READY) ## measure speed, memory, time to accuracy and what several processes cost (takes an hour)
 	$(BIN)/python tools/bench.py
-	$(BIN)/python tools/accuracy.py --race
+	$(KEEP_MEMORY) $(BIN)/python tools/accuracy.py --race
+	$(BIN)/python tools/processes.py
 
 readme: $(READY) ## make README.md from nbs/index.ipynb
 	$(BIN)/python tools/readme.py

@@ -208,7 +208,7 @@ assert 'wants pip install "digit_under_hood[course]"' in said.getvalue()
 """
 
 
-@pytest.mark.parametrize('which', ['wheel', 'direct'])
+@pytest.mark.parametrize('which', ['wheel', pytest.param('direct', marks=pytest.mark.long)])
 def test_works_where_only_the_core_requirements_are(built, tmp_path, which):
     teachers = tmp_path/'env/etc/jupyter/labconfig/default_setting_overrides.json'
     mine = json.dumps({'a-teachers': {'own': 1}})
@@ -251,6 +251,16 @@ def test_a_wheel_is_enough_to_take_the_course(built, tmp_path):
         assert get('/custom/fonts/source-serif-4.woff2')[:4] == b'wOF2'
     first = (tmp_path/'empty/course/00_data.ipynb').read_text(encoding='utf-8')
     assert 'digit-under-hood lab --reset 00' in first
+
+
+def test_who_takes_the_course_gets_what_was_tested():
+    "A version that the tools of the checks ask for is the one that the course asks for"
+    def versions(requirements: str) -> dict:
+        return {found.name: found.specifier for found in map(Requirement, requirements.split())}
+    asked = versions(f"{cfg['requirements']} {cfg['course_requirements']}")
+    tested = versions(cfg['dev_requirements'])
+    assert {'fastcore', 'nbformat'} <= asked.keys()
+    for name in asked.keys() & tested.keys(): assert asked[name] == tested[name], name
 
 
 def test_what_is_imported_is_required():

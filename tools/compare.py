@@ -46,8 +46,8 @@ def rerun(
     before = [texts(cell) for cell in cells]
     for cell in cells: cell.outputs, cell.execution_count = [], None
     nb.cells.insert(0, nbformat.v4.new_code_cell(NO_CLOCK))
-    client = NotebookClient(nb, timeout=SECONDS, kernel_name='python3', allow_errors=True,
-                            resources={'metadata': {'path': str(NBS)}})
+    client = NotebookClient(nb, timeout=SECONDS, interrupt_on_timeout=True, kernel_name='python3',
+                            allow_errors=True, resources={'metadata': {'path': str(NBS)}})
     tells = {'IN_TEST': '1', 'PYDEVD_DISABLE_FILE_VALIDATION': '1'}
     client.execute(env=os.environ | tells | settings, stderr=subprocess.DEVNULL)
     return [(cell, old, texts(cell)) for cell, old in zip(cells, before, strict=True)]

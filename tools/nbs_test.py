@@ -3,9 +3,11 @@
     nbs_test.py [FLAGS OF nbdev_test]
 
 A notebook passes if no cell fails and none shows anything else than before (see compare.py). Each
-runs in a process of its own: what one imports is not there for the next.
+runs in a process of its own: what one imports is not there for the next. What takes long to import
+and most of them want is in memory when they begin.
 """
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing import get_context
 
 import nbdev.test
@@ -57,5 +59,6 @@ def test_apart(*args, **options):
 
 
 if __name__ == '__main__':
+    for name in ('torch._dynamo', 'matplotlib.pyplot', 'pandas'): import_module(name)
     nbdev.test.CaptureShell, nbdev.test.test_nb = Comparing, test_apart
     nbdev.test.nbdev_test()

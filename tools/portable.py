@@ -63,7 +63,7 @@ if __name__ == '__main__':
     parser.add_argument('names', nargs='*', default=NOTEBOOKS, metavar='NOTEBOOK')
     parser.add_argument('--setting', action='append', choices=SETTINGS, help='only this one')
     parser.add_argument('--torch', action='append', default=[], metavar='VERSION',
-                        help='only with it, e.g. ==2.3.1, in an environment of its own (7 GB)')
+                        help='only with it, e.g. ==2.4.1, in an environment of its own (7 GB)')
     args = parser.parse_args()
     if args.torch: sys.exit(any([with_torch(version, args.names) for version in args.torch]))
     import torch
