@@ -12,14 +12,35 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
-from browsing import opened
-from filelock import FileLock
+# What takes seconds to import in every process that reads a notebook, and is of no use there
+LEAN = str(Path(__file__).with_name('lean'))
+sys.path.insert(0, LEAN)
+os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [LEAN, os.environ.get('PYTHONPATH')]))
+
+import pytest  # noqa: E402
+from browsing import opened  # noqa: E402
+from filelock import FileLock  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-         '--disable-component-update']
-NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
+         '--disable-component-update', '--font-render-hinting=none',
+         '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost']
+NAMES = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome',
+         'google-chrome-stable', 'chrome']
+
+FIRST = ['test_site', 'test_lab', 'test_tasks', 'test_explorables_lab', 'test_experiments',
+         'test_explorables', 'test_command', 'test_draw', 'test_assignments', 'test_package']
+
+
+def pytest_collection_modifyitems(items: list) -> None:
+    """The files that take longest come first, so that no process tests alone at the end.
+
+    What fails in a browser gets one more try, since a window under load may act late; the
+    summary names each (`-r` in the Makefile)."""
+    for item in items:
+        if 'browser' in item.fixturenames: item.add_marker(pytest.mark.flaky(reruns=1))
+    place = {name: n for n, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(FIRST)))
 
 
 def missing(what: str) -> None:

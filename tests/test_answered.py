@@ -15,6 +15,7 @@ from digit_under_hood.lab.roles import plumbing
 from digit_under_hood.review import progress as table
 
 
+@pytest.mark.long
 @pytest.mark.parametrize('module', chapters())
 def test_all_are_right_with_what_the_chapter_imports_and_exports(module, monkeypatch, tmp_path):
     "Of its cells, imports and tasks are run; `make test-answered` runs chapters whole"
@@ -36,6 +37,7 @@ def test_all_are_right_with_what_the_chapter_imports_and_exports(module, monkeyp
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='keeps its notes where XDG_DATA_HOME says')
+@pytest.mark.long
 def test_a_whole_chapter_is_run_and_what_is_wrong_is_told(monkeypatch, tmp_path):
     cells = ["from digit_under_hood.practice import practice", "practice('data.ten_images')"
              ".check(...)", "task = practice('similarity.rank_of')", 'def rank_of(shape):\n'

@@ -98,6 +98,7 @@ def test_each_chapter_has_its_assignment_and_answers_and_tests_are_where_they_be
     assert {f'ask_{name}' for name in tasks} < names and len(names) == 2 + 3*len(tasks)
 
 
+@pytest.mark.long
 def test_the_answers_of_each_chapter_pass_its_hidden_tests_and_nothing_is_noted(tmp_path):
     done = subprocess.run(
         [sys.executable, '-c', TEACHER], capture_output=True, text=True,

@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import nbformat
+import pytest
 import torch
 import worked
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -29,6 +30,7 @@ def blocks(title: str = 'How to add a chapter') -> list[tuple[str, str]]:
     return [(language, dedent(block)) for language, block in found]
 
 
+@pytest.mark.long
 def test_how_to_add_a_chapter(tmp_path):
     copy = tmp_path/'copy'
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))

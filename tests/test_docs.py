@@ -17,6 +17,7 @@ from digit_under_hood.lab.roles import plumbing
 from website import api, art, build, groups, markdown
 from website.check import check
 from website.page import Page
+from website.signatures import Module, rows
 
 ROOT = Path(__file__).parents[1]
 SITE = dict(base='https://there.example/course/', git='https://code.example/course',
@@ -387,6 +388,7 @@ def built(root: Path) -> subprocess.CompletedProcess:
                           env=os.environ | {'PYTHONPATH': path})
 
 
+@pytest.mark.long
 def test_build_fails_with_the_list_of_faults(tmp_path):
     small_project(tmp_path, '[gone](99_gone.ipynb)', 'No heading, @fig-x.')
     (tmp_path/'nbs'/'extra.qmd').write_text('No front matter here.\n')
@@ -462,6 +464,15 @@ def test_reference_lists_methods_that_are_patched_in(tmp_path):
         assert f'Built in [{where}]({name}.ipynb).' in text
         assert 'run(fast=True)' in text and 'Run it' in text and '### `C`' in text
         assert '_hidden' not in text and '### `run`' not in text and 'of(' not in text
+
+
+def test_reference_says_of_an_option_of_a_command_its_type_and_what_it_is(tmp_path):
+    (tmp_path/'m.py').write_text('def f(\n    files:Param("what to read", str, nargs="+"),\n'
+                                 '    n:Param("how many", int)=1, # or none\n): "Do it"\n')
+    module = Module(tmp_path/'m.py')
+    [(*files, said), (*n, noted)] = rows(module.defined['f'], module, False)
+    assert (files, said) == (['files', 'list[str]', ''], 'what to read')
+    assert (n, noted) == (['n', 'int', '1'], 'or none')
 
 
 def test_a_part_of_a_chapter_has_its_letter(tmp_path):

@@ -11,6 +11,9 @@ from digit_under_hood.explorable import module_code
 ALL = [pytest.param(*one, id=f'{one[0]}-{one[1][:3]}') for one in stored()]
 KINDS = [pytest.param(name, notebook, id=name)   # the first of each
          for name, notebook in {n: b for n, b, _ in reversed(stored())}.items()]
+FIRST = [pytest.param(*one, id=f'{one[0]}-{one[1][:3]}',   # these, and weekly all
+                      marks=[] if one[:2] in [p.values for p in KINDS] else pytest.mark.long)
+         for one in stored()]
 KB = 1000
 
 
@@ -43,7 +46,7 @@ def test_for_everyone(reader, name, notebook):
     for_everyone(page, name)
 
 
-@pytest.mark.parametrize(('name', 'notebook', 'html'), ALL)
+@pytest.mark.parametrize(('name', 'notebook', 'html'), FIRST)
 def test_many_on_a_page_disturb_nobody(desk, name, notebook, html):
     "The inline form, twice, as if its cell were run again and again"
     before = set(desk.evaluate('Object.getOwnPropertyNames(window)'))

@@ -147,19 +147,21 @@ def counts(lab, session) -> dict[str, int]:
     return found | {m['name']: m['value'] for m in metrics if m['name'] == 'JSEventListeners'}
 
 
-def test_run_again_ten_times_it_leaves_nothing_behind(lab):
+def test_run_again_five_times_it_leaves_nothing_behind(lab):
     open_notebook(lab, 'run.ipynb')
     session = lab.context.new_cdp_session(lab)
     session.send('Performance.enable')
     alive = lab.locator('.jp-Notebook:visible [data-alive] .box')
-    seen = []
-    for n in range(11):
+    for n in range(6):
         run(lab, 0)
         alive.nth(len(EACH) - 1).wait_for(state='attached')
-        if n in (0, 10): seen.append(counts(lab, session))
+        if n == 0: before = counts(lab, session)
     assert alive.count() == len(EACH)
-    more = {kind: seen[1][kind] - count for kind, count in seen[0].items()}
-    assert max(more.values()) < 10, more   # what leaks, leaks at least once a run
+    for _ in range(10):   # what is over may be let go a little later
+        more = {kind: n - before[kind] for kind, n in counts(lab, session).items()}
+        if max(more.values()) < 5: break   # what leaks, leaks at least once a run
+        lab.wait_for_timeout(500)
+    assert max(more.values()) < 5, more
 
 
 def test_python_gets_what_is_drawn(lab):
@@ -168,11 +170,13 @@ def test_python_gets_what_is_drawn(lab):
     pad.scroll_into_view_if_needed()
     pad.focus()
     for key in ['Delete', ' ', *['ArrowDown']*6, ' ']: lab.keyboard.press(key)
-    run(lab, 2)
-    told = lab.locator('.jp-Notebook:visible .jp-CodeCell').nth(2).locator('pre').inner_text()
     copy = lab.locator('.jp-Notebook:visible .jp-CodeCell').nth(1).locator('.middle > canvas')
-    ink = copy.evaluate("""c => [...c.getContext('2d').getImageData(0, 0, 28, 28).data]
-        .filter((v, i) => i % 4 === 3)""")
-    assert sum(ink) > 10*255   # a canvas may round its ink by one
-    assert max(abs(a - b) for a, b in zip(json.loads(told), ink, strict=True)) <= 1
+    for _ in range(20):   # a frame later, and after what came before, the kernel hears of it
+        run(lab, 2)
+        told = lab.locator('.jp-Notebook:visible .jp-CodeCell').nth(2).locator('pre').inner_text()
+        ink = copy.evaluate("""c => [...c.getContext('2d').getImageData(0, 0, 28, 28).data]
+            .filter((v, i) => i % 4 === 3)""")
+        off = max(abs(a - b) for a, b in zip(json.loads(told), ink, strict=True))
+        if sum(ink) > 10*255 and off <= 1: break   # a canvas may round its ink by one
+    assert sum(ink) > 10*255 and off <= 1
     close(lab)

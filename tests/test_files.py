@@ -307,6 +307,7 @@ def test_home_and_config(config, fastai_home, tmp_path, monkeypatch):
     assert files._fastai_data() == home/HOMES[config].format(there=tmp_path)
 
 
+@pytest.mark.long
 def test_fastai_finds_the_folder(home):
     "`untar_data` returns our folder and touches no network, whatever the home and its config.ini"
     code = '''
@@ -549,6 +550,7 @@ def test_those_who_waited_do_not_read_it_again(small, monkeypatch):
     assert len(looked) == (2 + 3 + 1)*len(small)
 
 
+@pytest.mark.long
 def test_two_writers_at_once(tmp_path, sample, monkeypatch):
     folder = tmp_path/'data'/'mnist_sample'
     assert [output(process) for process in writers(tmp_path, 2, monkeypatch)] == [str(folder)]*2

@@ -18,6 +18,7 @@ import nbformat
 import pytest
 from browsing import opened_lab
 from playing import predict
+from sampling import each_third
 
 from digit_under_hood.lab.roles import answers, plumbing
 from digit_under_hood.practice import find_task
@@ -189,7 +190,7 @@ def kernel(lab):
         return (await kernels.startNew({name: 'python3'})).model }""")
 
 
-@pytest.mark.parametrize('name', [name for name in NOTEBOOKS if name != WHOLE])
+@pytest.mark.parametrize(('name',), each_third((name,) for name in NOTEBOOKS if name != WHOLE))
 def test_opens(lab, kernel, name):
     "It opens with all its cells and what they showed, and nothing to complain of"
     open_notebook(lab, name, kernel)
@@ -328,6 +329,7 @@ def test_saving_an_untouched_chapter_changes_nothing(student, copy):
     close(student)
 
 
+@pytest.mark.long
 def test_running_a_chapter_writes_nothing_but_in_the_course(student, copy):
     def digests():
         paths = [*(copy/'digit_under_hood').rglob('*'), *(copy/'nbs').rglob('*')]

@@ -96,12 +96,14 @@ def test_text_that_is_not_made_names_no_address():
 # What a reader sees, in a browser
 
 WIDE, PHONE = {'width': 1280, 'height': 900}, {'width': 390, 'height': 844}
-PAGES = ['index.html', 'pixels.html', 'mnist_linear.html', 'epochs.html', 'api.html',
+PAGES = ['index.html', 'pixels.html', 'mnist_linear.html', 'fooling.html', 'api.html',
          'how_fast.html']
 SEEN = """kind => [...document.querySelectorAll(`main ${kind}`)].filter(
     e => e.checkVisibility()).map(e => ({cut: e.scrollWidth > e.clientWidth + 1,
     hint: getComputedStyle(e).maskImage !== 'none', reached: e.tabIndex === 0,
     said: e.textContent.slice(0, 60)}))"""
+TALLEST = """() => Math.max(0, ...[...document.querySelectorAll('pre .long')].map(
+    e => e.getBoundingClientRect().height/parseFloat(getComputedStyle(e).lineHeight)))"""
 OPEN = 'document.querySelectorAll("details").forEach(d => d.open = true)'
 SETTLED = """document.fonts.ready.then(() => new Promise(
     done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50)))))"""
@@ -119,6 +121,7 @@ def test_code_is_whole_and_what_is_cut_says_so(reader, site, size):
         for block in found + page.evaluate(SEEN, ':is(pre.printed, .scroll, .maths.display)'):
             assert block['cut'] == block['hint'] == block['reached'], (name, block)
         assert page.evaluate('document.documentElement.scrollWidth') <= size['width'], name
+        assert page.evaluate(TALLEST) < 8, name
     assert code > 250 and cut <= .02*code
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from nbdev.config import get_config
 
 from digit_under_hood.lab.directives import split
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
+long = pytest.mark.long
 SCRIPT = '''
 import nbdev.quarto, nbdev.test
 def no_quarto(command): raise SystemExit(f'nbdev_prepare wants Quarto: {command}')
@@ -54,11 +56,13 @@ def markdown(path: Path) -> list[str]:
     return [re.sub(r'\]\([^)]*\)|[\[\]`\s]', '', text) for text in cells]
 
 
+@long   # as all that needs the copy
 def test_prepare_changes_nothing(copy):
     for path in [*NOTEBOOKS, *sorted((ROOT/'digit_under_hood').glob('*.py')), ROOT/'README.md']:
         assert (copy/path.relative_to(ROOT)).read_bytes() == path.read_bytes(), path.name
 
 
+@long
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
 def test_processing_keeps_every_paragraph_and_finds_title_and_promise(copy, path):
     cells = nbformat.read(copy/'_proc'/path.name, 4).cells
@@ -69,6 +73,7 @@ def test_processing_keeps_every_paragraph_and_finds_title_and_promise(copy, path
     assert [text for text in said if not text.startswith('<!--')] == rest
 
 
+@long
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
 def test_quarto_can_read_every_directive(copy, path):
     for cell in nbformat.read(copy/'_proc'/path.name, 4).cells:
@@ -77,6 +82,7 @@ def test_quarto_can_read_every_directive(copy, path):
         for line in lines: assert isinstance(yaml.safe_load(line), dict), line
 
 
+@long
 def test_every_page_and_file_that_is_named_is_there(copy):
     there = {path.name for path in (copy/'_proc').iterdir()}
     contents = yaml.safe_load((ROOT/'_quarto.yml').read_text())['website']['sidebar']['contents']
@@ -85,8 +91,22 @@ def test_every_page_and_file_that_is_named_is_there(copy):
     texts = [path.read_text(encoding='utf-8') for path in (ROOT/'nbs').glob('*.qmd')]
     texts += [cell.source for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells
               if cell.cell_type == 'markdown']
-    for text in texts: named |= set(re.findall(r'\]\((?!\w+:|\.\./|#)([^)#\s]+)', text))
+    for text in texts:
+        prose = re.sub(r'```.*?```|`[^`\n]*`', '', text, flags=re.S)
+        named |= set(re.findall(r'\]\((?!\w+:|\.\./|#)([^)#\s]+)', prose))
     assert len(named) > 10 and named - there == set()
+
+
+def test_a_new_version_changes_no_other_setting(tmp_path, monkeypatch):
+    "As `nbdev_bump_version` does it: what it writes is the file as it was, but for the version"
+    shutil.copy2(ROOT/'settings.ini', tmp_path)
+    monkeypatch.chdir(tmp_path)              # where it looks first
+    config = get_config.__wrapped__()        # read anew, not remembered
+    assert config.config_file == tmp_path/'settings.ini'
+    old, config.d['version'] = config.version, '99.1.2'
+    config.save()
+    assert (tmp_path/'settings.ini').read_text() == (ROOT/'settings.ini').read_text().replace(
+        f'version = {old}\n', 'version = 99.1.2\n')
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)

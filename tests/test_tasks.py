@@ -6,6 +6,7 @@ import re
 import signal
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 
 import nbformat
 import pytest
@@ -226,14 +227,14 @@ def at_most(seconds: float):
 
 
 @each_do
-def test_mutants_of_worked_answers_are_refused(name):
-    task, left, made = TASKS[name], [], 0
-    for f in task.marked('right'):
-        for told, mutant in mutants(task, f):
-            made += 1
-            with at_most(5): said = task.check(mutant)
-            if said.right is not False: left.append(told)
-    assert made
+@pytest.mark.parametrize('every', [8, pytest.param(1, marks=pytest.mark.long)])
+def test_mutants_of_worked_answers_are_refused(name, every):
+    "Each eighth of them; weekly all, and those that are named as equal are just those that pass"
+    task, left = TASKS[name], []
+    made = [*islice((m for f in task.marked('right') for m in mutants(task, f)), 0, None, every)]
+    for told, mutant in made:
+        with at_most(5): said = task.check(mutant)
+        if said.right is not False: left.append(told)
     equal = getattr(task, 'equal', {})   # those that do the same, each with the reason; * for all
-    assert '*' in equal or sorted(set(left)) == sorted(equal)
-    assert all(len(reason) > 10 for reason in equal.values())
+    assert made and all(len(reason) > 10 for reason in equal.values())
+    assert '*' in equal or {*left} <= equal.keys() and (every > 1 or {*left} == equal.keys())

@@ -70,10 +70,12 @@ def test_a_graphics_card_is_taken_if_there_is_one(here, device, monkeypatch):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='no graphics card here')
 def test_on_a_graphics_card():
-    cpu, gpu = toy_learner(), toy_learner(ToDevice())
+    seen = set()
+    look = at('after_loss', lambda learn: seen.add((learn.xb.device.type, learn.yb.device.type)))
+    cpu, gpu = toy_learner(), toy_learner(ToDevice(), look)
     assert gpu.validate() == pytest.approx(cpu.validate(), rel=1e-4)   # before it has moved
     for learn in (cpu, gpu): learn.fit(3, .1)
-    assert next(gpu.model.parameters()).is_cuda and gpu.xb.is_cuda
+    assert next(gpu.model.parameters()).is_cuda and ('cuda', 'cuda') in seen
     assert gpu.recorder.losses == pytest.approx(cpu.recorder.losses, rel=1e-3)
     preds, targets = gpu.get_preds()
     assert not preds.is_cuda and not targets.is_cuda and gpu.predict(torch.ones(1, 3)).is_cuda

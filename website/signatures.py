@@ -38,6 +38,16 @@ class Module:
         return ' '.join((ast.get_source_segment(self.source, node) or '').split()) if node else ''
 
 
+def kind(arg: ast.arg, module: Module) -> tuple[str, str]:
+    "The type of a parameter, and the note in it if fastcore's `Param` holds both"
+    told = arg.annotation
+    if not isinstance(told, ast.Call) or ast.unparse(told.func) != 'Param':
+        return module.text(told), ''
+    note, one = ast.literal_eval(told.args[0]), ast.unparse(told.args[1])
+    many = any(k.arg == 'nargs' and ast.literal_eval(k.value) in ('+', '*') for k in told.keywords)
+    return f'list[{one}]' if many else one, note
+
+
 def rows(function: ast.FunctionDef, module: Module, method: bool) -> list[Row]:
     "Parameters of `function`, and what it returns; a line's comment is for its last parameter"
     a = function.args
@@ -52,8 +62,9 @@ def rows(function: ast.FunctionDef, module: Module, method: bool) -> list[Row]:
     result = []
     for name, arg, default in named:
         mine = last[arg.end_lineno] == name and (arg.end_lineno or 0) < body
-        note = module.notes.get(arg.end_lineno or 0, '') if mine else ''
-        result.append(Row(name, module.text(arg.annotation), module.text(default), note))
+        type_, note = kind(arg, module)
+        if mine: note = module.notes.get(arg.end_lineno or 0, note)
+        result.append(Row(name, type_, module.text(default), note))
     if function.returns:
         line = function.returns.end_lineno or 0
         note = '' if line in last or line >= body else module.notes.get(line, '')

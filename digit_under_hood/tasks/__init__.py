@@ -9,7 +9,8 @@ CHAPTERS = {
     'epochs': '05c', 'comparing': '05d', 'training_loop': '06a', 'callbacks': '06b',
     'learner': '06c', 'tuning': '06d', 'checkpoint': '06e', 'schedules': '06f',
     'mlp': '07a', 'looking_inside': '07b',
-    'ten_digits': '08a', 'calibration': '08b', 'convnet': '09'}
+    'ten_digits': '08a', 'calibration': '08b', 'convnet': '09',
+    'fooling': '10a', 'robustness': '10b', 'distributed': '11'}
 
 
 @cache
