@@ -7,7 +7,7 @@ from torch import nn
 
 from digit_under_hood.convnet import conv_net
 from digit_under_hood.data import load_digits
-from digit_under_hood.fooling import Nearest, fgsm, pgd, pixel_gradient, smallest_eps
+from digit_under_hood.fooling import fgsm, pgd, pixel_gradient, smallest_eps
 from digit_under_hood.mlp import simple_net
 from digit_under_hood.trained import load_trained
 
@@ -89,13 +89,6 @@ def test_a_target_is_reached_and_what_is_one_already_needs_nothing(digits):
     assert (reached == wanted).all() and (eps < .5).all()
     assert (smallest_eps(net, x, net(x).argmax(1), targeted=True) <= 1/256).all()
     assert (smallest_eps(net, x, (net(x).argmax(1) + 1) % 10) <= 1/256).all()   # misread already
-
-
-def test_the_nearest_ideal_is_a_linear_model_in_disguise():
-    ideals, x = torch.rand(2, 3, 28, 28, generator=rng)
-    scores = Nearest(ideals)(x[:, None])
-    flat = x.flatten(1) @ ideals.flatten(1).T*2 - ideals.flatten(1).square().sum(1)
-    assert torch.allclose(scores.diff(dim=1), flat.diff(dim=1), atol=1e-3)
 
 
 # The explorable

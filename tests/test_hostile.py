@@ -37,7 +37,8 @@ LEFT_OUT = {'SIGNED': 'colours, no function',
                             'what it refuses stands in its chapter and in test_convnet'),
             **dict.fromkeys(('process_group', 'launch'), 'start processes: see test_distributed'),
             'pack': 'takes values under any name; what it refuses stands in its appendix',
-            'still_png': 'takes a function that draws', 'mnist_sample': 'takes nothing'}
+            'still_png': 'takes a function that draws',
+            **dict.fromkeys(('mnist_sample', 'four_models'), 'takes nothing')}
 
 
 def digits(): return torch.linspace(0, 1, 3*784).view(3, 28, 28)
@@ -165,8 +166,6 @@ GOOD = {
     'fgsm': lambda: dict(model=two_scores(), xb=rows(), yb=labels(), eps=.1),
     'pgd': lambda: dict(model=two_scores(), xb=rows(), yb=labels(), eps=.1, steps=2),
     'smallest_eps': lambda: dict(model=two_scores(), xb=rows(), yb=labels(), steps=1, halvings=2),
-    'four_models': lambda: dict(x=torch.linspace(0, 1, 20*784).view(20, 28, 28),
-                                y=torch.arange(20) % 10),
     'dream': lambda: dict(model=nn.Sequential(nn.Flatten(), two_scores()), labels=labels(), steps=2,
                           size=.1),
     'rotate': lambda: dict(images=digits()[:, None], degrees=20.),
