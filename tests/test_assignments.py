@@ -123,7 +123,9 @@ def test_a_student_gets_questions_and_neither_answers_nor_hidden_tests(course):
 def validated(course, student: str) -> dict:
     "What a student is told who lets nbgrader validate: with what is in sight, before it is graded"
     from nbgrader.validator import Validator
-    return Validator().validate(str(course/'submitted'/student/NAME/f'{NAME}.ipynb'))
+    from traitlets.config import Config
+    limits = Config({'Execute': {'timeout': 120, 'iopub_timeout': 60}})   # a machine may be slow
+    return Validator(config=limits).validate(str(course/'submitted'/student/NAME/f'{NAME}.ipynb'))
 
 
 def test_the_right_answers_get_all_points_and_validate(course):

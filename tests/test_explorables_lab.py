@@ -92,6 +92,7 @@ def test_saved_and_trusted_it_answers(lab):
 
 
 def test_saved_again_and_reopened_it_answers(lab):
+    open_notebook(lab, 'trusted.ipynb')
     lab.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     close(lab)
     lab.reload()

@@ -544,7 +544,7 @@ def test_those_who_waited_do_not_read_it_again(small, monkeypatch):
         with FileLock(lock):
             waiting = [pool.submit(mnist_sample) for _ in range(3)]
             deadline = time.monotonic() + 30
-            while len(looked) < 4*len(small): assert time.monotonic() < deadline
+            while len(looked) < 5*len(small): assert time.monotonic() < deadline
         for result in waiting: result.result(timeout=30)
     # before: once to begin with, once by each when it was missing; then by the one who wrote it
     assert len(looked) == (2 + 3 + 1)*len(small)

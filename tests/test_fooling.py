@@ -72,8 +72,8 @@ def test_pgd_stays_in_its_box(digits, targeted, eps):
 
 
 def test_each_image_has_an_eps_of_its_own(digits):
-    (x, y), net = digits, load_trained('mlp').net
-    each = torch.linspace(0, .2, len(x))
+    (x, y), net = digits, load_trained('mlp').net.double()   # signs of slopes must not be rounding
+    x, each = x.double(), torch.linspace(0, .2, len(x)).double()
     moved = pgd(net, x, y, each)
     assert torch.equal(moved[0], x[0])
     for i in 5, 20:
@@ -159,7 +159,11 @@ def test_fool_links_bring_a_state_back_and_bad_ones_are_refused(desk):
 
 
 def part(page): return page.locator('[data-explorable=fool] .box')
-def says(page) -> list[str]: return part(page).locator('.answer b').all_inner_texts()
+
+
+def says(page) -> list[str]:
+    part(page).wait_for()
+    return part(page).locator('.answer b').all_inner_texts()
 
 
 def test_a_digit_is_fooled_by_keyboard_told_and_linked(reader, models, data):

@@ -78,12 +78,14 @@ def test_ideal_links(desk):
 
 
 def verdicts(page) -> list[str]:
+    page.locator('[data-explorable=ideal] .box').wait_for()
     settle(page)
     return page.locator('[data-explorable=ideal] .digit').all_inner_texts()
 
 
 def numbers(page) -> list[float]:
     "Distances to the ideal 3 and 7, by L1 and then by RMSE"
+    page.locator('[data-explorable=ideal] .box').wait_for()
     settle(page)
     return [float(t) for t in page.locator('[data-explorable=ideal] .number').all_inner_texts()]
 

@@ -63,6 +63,7 @@ def point(page, name: str, row: float, column: float, n: int) -> tuple[float, fl
 
 
 def weights(page) -> torch.Tensor:
+    part(page).wait_for()
     told = part(page).locator('.weights span').all_inner_texts()
     return torch.tensor([float(text.replace('−', '-')) for text in told]).view(3, 3)
 

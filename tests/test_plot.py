@@ -28,7 +28,7 @@ SCENE = """async () => {
 }"""
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture
 def scene(browser, site):
     with opened(browser, site, '404.html') as page:
         page.evaluate(SCENE)

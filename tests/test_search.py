@@ -298,7 +298,7 @@ def test_hostile_queries_and_addresses_break_nothing(reader, site):
                '*', '.'*300, '\ud83d\ude00', '__proto__ constructor', 'the of and', 'sigmoid']
     start = time.monotonic()
     answers = ask(page, *queries)
-    assert time.monotonic() - start < 20     # the worst of these once took minutes
+    assert time.monotonic() - start < 60     # the worst of these once took minutes
     assert answers[-1][0][1] == 'sigmoid' and answers[-2] == answers[1] == []
     assert page.locator('dialog img').count() == 0 and page.title() != '1'
     for address in ('#%E0%A4%A', '#%00', '#<img src=x onerror=alert(1)>', '#"', '#'):

@@ -100,7 +100,7 @@ def test_a_run_is_played_and_scrubbed_by_mouse_and_keyboard(reader, trained):
                           f'accuracy {run.accuracies[look]:.3f}']
     assert told(page) == at(0)
     page.get_by_role('button', name='Play').click()
-    page.get_by_role('button', name='Play').wait_for(timeout=10_000)   # it says so at the end again
+    page.get_by_role('button', name='Play').wait_for()   # it says so at the end again
     assert told(page) == at(32)
     slider = page.get_by_role('slider', name='Look')
     slider.focus()

@@ -25,6 +25,7 @@ CONFIG = '''c = get_config()
 c.CourseDirectory.course_id = 'digit_under_hood'
 c.ClearSolutions.code_stub = {'python': ''}   # what a student sees stands above each solution
 c.Execute.timeout = 120
+c.Execute.iopub_timeout = 60
 '''
 INTRO = '''# Tasks of chapter {number}, {module}
 
