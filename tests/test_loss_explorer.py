@@ -50,7 +50,7 @@ def test_states_from_links(desk):
 
 def told(page) -> tuple[float, float]:
     "Loss and accuracy, as the page shows them"
-    page.locator(f'{PART} .box').wait_for()
+    page.locator(PART).wait_for()
     loss, accuracy = page.locator(f'{PART} .gauge b').all_inner_texts()
     return float(loss), float(accuracy)
 
