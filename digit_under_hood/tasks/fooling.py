@@ -164,11 +164,12 @@ class what_it_proves(Choose):
     concept = 'adversarial example'
     hints = ('How was the number found, and what does a search that failed show?',)
     why = ('A search that finds something proves that it is there. One that finds nothing proves '
-           'nothing: a better one may. For a linear model there is a formula, and only there we know.')
+           'nothing: a better one may. For a linear model there is a formula; a proof for a network '
+           'takes far more work.')
     right = 'We only know that a change of 0.2 does; a better search may find a smaller one.'
     wrong = {'Right: the gradient points to the nearest wrong answer.':
-             'It points there if the model is linear. With bends the way turns, and a walk can end '
-             'in a corner.',
+             'Only for a linear model of two classes. With more, or with bends, the way turns, and '
+             'a walk can end in a corner.',
              'Right, if enough steps were taken.': 'More steps make it likelier, not certain: the '
              'walk follows one path of many.',
              'Wrong: random noise of 0.1 would have done it as well.': 'Noise pushes each pixel its '
