@@ -70,7 +70,7 @@ def sums(size: int, rounds: int) -> dict:
 
 
 def together(rounds: int) -> dict:
-    "Two processes at once: sums of 4 bytes to 64 MB; half a batch each, for itself and together"
+    "Two processes at once: sums of 4 bytes to 64 MiB; half a batch each, for itself and together"
     return dict(sums=[dict(bytes=4*size, **sums(size, rounds))
                       for size in (1, 1 << 12, 1 << 16, 1 << 20, 1 << 22, 1 << 24)],
                 apart={name: steps(net, BS//2, rounds) for name, net in NETS.items()},
@@ -86,7 +86,7 @@ def alone(rounds: int) -> dict:
 
 
 def walk(way: str, file: str) -> float:
-    "The most memory in MB, above what Python itself needs, of an epoch over `file`"
+    "The most memory in MiB, above what Python itself needs, of an epoch over `file`"
     def held():   # what is not a copy of something on the disk
         now = psutil.Process().memory_info()
         return (now.rss - now.shared)/2**20

@@ -9,8 +9,8 @@ class dealt(Do):
     """
     Write `dealt(order, part, parts)`: the rows that process number `part`, from 0, of `parts`
     processes gets. `order` is a list of row numbers, shuffled. All get equally many, none gets
-    another's, the few that are left over at the end are left out; and the first `b` rows of all
-    together are the first `b*parts` rows of `order`.
+    another's, and the few that are left over at the end are left out. For any `b`, the first `b`
+    rows of all processes, taken together, are the first `b*parts` rows of `order`.
     """
     concept = 'shard'
     hints = ('As one deals cards: one to each, then the next one to each.',
@@ -177,8 +177,8 @@ class amdahl(Predict):
              57.6: 'Nine tenths of 64. But times add up, not speeds: how long is a step of 10 ms?',
              10: 'That is the limit, for as many processes as you like. With 64 some of the work '
                  'is still there.',
-             7.1: 'Ninety per cent shared among 64 is 0.014 of a step. Have you counted the fixed '
-                  'tenth once?'}
+             71.1: 'That leaves out the fixed tenth: 0.9/64 is 0.014 of a step, and 0.1 comes on '
+                   'top.'}
 
 
 class sent(Predict):
@@ -192,5 +192,5 @@ class sent(Predict):
                 'want to have it too.',
              40: 'That would be all of it to each of the four others.',
              80: 'In each round one piece goes out, a fifth of the 10 MB.',
-             10: 'Nearly: with two processes it is 10. How many rounds do five need?',
+             10: 'That is for two processes. How many rounds do five need?',
              20: 'That is the limit for many processes, 2 times the model.'}
