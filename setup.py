@@ -62,7 +62,7 @@ setup(
     project_urls={'Documentation': site},
     keywords=cfg['keywords'].split(),
     license_expression=cfg['license_expression'],
-    license_files=['LICENSE', f'{lib}/data/LICENSE*'],
+    license_files=['LICENSE', f'{lib}/data/LICENSE*', 'website/static/fonts/OFL.txt'],
     classifiers=[
         f'Development Status :: {STATUS[int(cfg["status"]) - 1]}',
         f'Intended Audience :: {cfg["audience"]}',

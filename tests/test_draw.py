@@ -255,7 +255,7 @@ def test_what_looks_like_nothing_it_was_shown(home, notebook, data, valid):
 
 # In the hand
 
-def test_within_five_seconds_a_visitor_draws_with_the_mouse(anew):
+def test_a_visitor_draws_with_the_mouse_above_the_fold(anew):
     box = pad(anew).bounding_box()
     assert box['y'] + box['height'] < 900 and answers(anew) == ['5', '5', '8']
     anew.mouse.move(*at(anew, *SEVEN[0]))

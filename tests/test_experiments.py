@@ -958,6 +958,13 @@ def test_07b_4_fewer_digits():
     assert within(few, low, high, IMAGES)
 
 
+def test_the_eighteen_layers_are_as_large_as_told():
+    from torchvision.models import resnet18
+    text = '\n'.join(cell.source for cell in book('07b'))
+    assert 'more than eleven million parameters' in text
+    assert 11e6 < sum(p.numel() for p in resnet18(num_classes=2).parameters()) < 12e6
+
+
 # 08a: ten digits
 
 @cache

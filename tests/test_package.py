@@ -128,6 +128,7 @@ def test_metadata_says_what_the_settings_say(metadata):
     assert (metadata.name, str(metadata.version)) == (cfg['lib_name'], cfg['version'])
     assert metadata.summary == cfg['description'] and metadata.author == cfg['author']
     assert metadata.license_expression == cfg['license_expression']
+    assert {'LICENSE', 'OFL.txt'} <= {Path(file).name for file in metadata.license_files}
     assert str(metadata.requires_python) == f'>={cfg["min_python"]}'
     required = metadata.requires_dist or []
     core = {r.name for r in required if not r.marker}
