@@ -805,8 +805,8 @@ def test_06d_3_stop_at_the_wall():
     found = [one_of(seed).lr_find(end=1000.) for seed in SEEDS]
     plt.close('all')
     rates = [rate for two in found for rate in two if rate]
-    assert within(rates, .5*low, 2*high)   # which of the losses of chance is lowest is a last bit
-    assert 1 <= found.count((None, None)) <= 9   # about half
+    assert within(rates, .8*low, 1.25*high)   # where chance is lowest, a last bit decides
+    assert 2 <= found.count((None, None)) <= 8   # about half
 
 
 def test_06e_1_what_does_it_weigh(tmp_path):
