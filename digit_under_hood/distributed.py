@@ -102,6 +102,7 @@ def _sum(self:Distributed, values)->torch.Tensor:
 @patch
 def _reduce(self:Distributed, metric):
     "Give a metric, of which each process has a part, the sums of all"
+    if hasattr(metric, 'sync_on_compute'): return   # one of torchmetrics asks the others itself
     for name in ('total', 'n'):
         if (value := getattr(metric, name, None)) is None: raise TypeError(
             f'metrics: got {type(metric).__name__}, wants a function, or sums named total and n')
@@ -112,8 +113,7 @@ def _reduce(self:Distributed, metric):
 def _mean_losses(self:Distributed, record):
     "Take the mean over all processes of the losses of an epoch, of which no row is made yet"
     new = slice(record.ends[-1] if record.ends else 0, None)
-    for values in (record.losses, record.smooth):
-        values[new] = (self._sum(values[new])/self.n).tolist()
+    for all_ in (record.losses, record.smooth): all_[new] = (self._sum(all_[new])/self.n).tolist()
 
 # %% ../nbs/11_distributed.ipynb #82a40e0f
 class Checkpoint(Callback):

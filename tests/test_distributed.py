@@ -60,6 +60,7 @@ def test_all_know_the_same_and_draw_differently(two):
     assert first == second == two['epochs']
     counts = first[-1]['Called']
     assert counts//40_000 + counts//200 % 200 + counts % 200 == 101   # each row once
+    assert first[-1]['Rows101'] == 101   # it has asked the others itself
     drawn = sum(two['drawn'], [])
     assert len({*drawn}) == len(drawn) == 6
 
@@ -67,8 +68,8 @@ def test_all_know_the_same_and_draw_differently(two):
 def test_afterwards_all_is_as_it_was(two):
     assert two['model'] == 'Sequential' and two['loaders'] == [20, (0, 1), 50, None]
     assert two['alone'] == two['alone'][::-1]   # each by itself, over all rows
-    assert two['alone'][0] == pytest.approx(
-        {k: v for k, v in two['epochs'][-1].items() if k != 'train_loss'}, abs=1e-5)
+    for name in ('valid_loss', 'right', 'Called'):
+        assert two['alone'][0][name] == pytest.approx(two['epochs'][-1][name], abs=1e-5)
 
 
 def test_other_starts_are_overruled_and_averages_shared(two):
