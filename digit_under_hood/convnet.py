@@ -14,6 +14,7 @@ from torch import nn
 
 from .callbacks import Callback, mode
 from .explorable import Explorable, pack, still_png
+from .pixels import SIGNED
 from .testing import check
 from .training_loop import SGD
 
@@ -61,12 +62,13 @@ def kernel_explorer(
                 names=[*kernels], kernels=stack, at=[*strongest])
     shown = dict(zip(('', *kernels), (images[0], *maps[:5])))
     def draw(figure):
+        from matplotlib.colors import LinearSegmentedColormap
+        signed = LinearSegmentedColormap.from_list('', SIGNED)
         for ax, (name, one) in zip(figure.subplots(1, len(shown)), shown.items()):
             most = one.abs().max().clamp(min=1e-9)
-            ax.matshow(one, cmap='PuOr_r', vmin=-most, vmax=most)
-            ax.set_title(name, size=8)
-    ends = ', '.join(f'{name} {one.min():.2f} to {one.max():.2f}' for name, one in shown.items()
-                     if name)
+            ax.matshow(one, cmap=signed, vmin=-most, vmax=most)
+            ax.set(xticks=[], yticks=[], title=name)
+    ends = ', '.join(f'{name} {m.min():.2f} to {m.max():.2f}' for name, m in zip(kernels, maps[:5]))
     alt = f'A {labels[0]} and what each kernel makes of it: {ends}.'
     return Explorable('kernel', data, still_png(draw, 1.2), alt)
 

@@ -53,7 +53,7 @@ class sizes(Predict):
 
 
 class weights_of_a_layer(Choose):
-    "A layer makes 32 channels out of 16, with kernels of 3 by 3. How many weights has it, without biases?"
+    "A layer makes 32 channels out of 16, with kernels of 3 by 3. How many weights does it have, without biases?"
     concept = 'channel'
     hints = ('Each of the 32 kernels looks at all 16 channels.',)
     why = '32 kernels, each with 9 weights for each of the 16 channels: 32 times 16 times 9.'
@@ -99,7 +99,7 @@ class pooled(Do):
     @wrong('That is the mean of each square: average pooling. The largest is wanted.')
     def average(image): return F.avg_pool2d(image[None], 2)[0]
 
-    @wrong('The squares overlap here: the next one begins where the last one has ended.')
+    @wrong('The squares overlap here. The next one should begin where the last one has ended.')
     def overlapping(image): return F.max_pool2d(image[None], 2, stride=1)[0]
 
     @wrong('One number for the whole image. Each square of 2 by 2 has its own.')
