@@ -160,6 +160,8 @@ GOOD = {
     'expected_calibration_error': lambda: dict(confidences=column()[:, 0]*.8, right=labels(),
                                                bins=3),
     'fit_temperature': lambda: dict(scores=scored(), targets=torch.tensor([1, 0, 0])),
+    'temperature_explorer': lambda: dict(scores=scored(), labels=torch.tensor([1, 0, 0]),
+                                         images=digits()),
     'coverage_curve': lambda: dict(confidences=column()[:, 0]*.8, right=labels()),
     'confident_mistakes': lambda: dict(scores=labels() - .5, targets=1 - labels(), n=2),
     'pixel_gradient': lambda: dict(model=two_scores(), xb=rows(), yb=labels()),
