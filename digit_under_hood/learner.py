@@ -47,13 +47,12 @@ class Learner:
 
 # %% ../nbs/06c_learner.ipynb #26e07e5f
 @patch
-def _call(self:Learner, event:str):
-    "Call every callback; if one cancelled, cancel when all have been called"
-    cancelled = None
+def _call(self:Learner, event:str, late:type[BaseException]=Cancel, failed=None):
+    "Call every callback; an error of type `late`, the first, is raised when all have been called"
     for cb in self.cbs:
         try: getattr(cb, event)(self)
-        except Cancel as error: cancelled = cancelled or error
-    if cancelled: raise cancelled
+        except late as error: failed = failed or error
+    if failed: raise failed
 
 @patch
 def _stage(self:Learner, name:str, work:Callable, cancel:type[Cancel]):
@@ -177,8 +176,5 @@ def fit(self:Learner,
     self.add(*listify(cbs))
     try: self._stage('fit', self._epochs, CancelFit)
     except BaseException as error: failed = error
-    for cb in self.cbs:   # whatever has happened, an error or the stop button
-        try: cb.cleanup_fit(self)
-        except Exception as error: failed = failed or error   # the first one tells most
-    self.cbs = before
-    if failed: raise failed
+    try: self._call('cleanup_fit', BaseException, failed)   # whatever it was, the stop button too
+    finally: self.cbs = before

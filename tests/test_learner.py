@@ -515,6 +515,19 @@ def test_cleanup_is_heard_by_all_and_the_first_error_comes_out():
     assert early.log == ['before_fit', 'cleanup_fit'] and late.log == ['cleanup_fit']
 
 
+@pytest.mark.parametrize('error', [KeyboardInterrupt, SystemExit, LookupError, CancelFit])
+def test_whatever_stops_a_cleanup_the_others_clean_up(error):
+    "And the callbacks of the fit go; then it comes out"
+    def stop(learn): raise error
+    late, learn = Spy(), toy_learner()
+    with pytest.raises(error): learn.fit(1, .1, [at('cleanup_fit', stop), late])
+    assert late.log[-1] == 'cleanup_fit' and learn.cbs == [learn.recorder]
+    with pytest.raises(LookupError, match='before'):
+        def boom(learn): raise LookupError('before')
+        learn.fit(1, .1, [at('after_loss', boom), at('cleanup_fit', stop)])
+    assert learn.cbs == [learn.recorder]
+
+
 @pytest.mark.parametrize('cancel', [CancelFit, CancelEpoch])
 def test_a_cancel_acts_when_all_have_heard(cancel):
     "Later callbacks see the epoch that was the last, and the second epoch can be cancelled alone"
