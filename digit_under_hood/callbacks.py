@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EVENTS', 'Callback', 'checked', 'Cancel', 'CancelBatch', 'CancelEpoch', 'CancelFit', 'Recorder', 'mode', 'Mean',
-           'named', 'each', 'plain', 'split_batch', 'count_items', 'call']
+           'named', 'each', 'plain', 'split_batch', 'count_items', 'call', 'resume']
 
 # %% ../nbs/06b_callbacks.ipynb #3bf582cc
 import math
@@ -150,3 +150,13 @@ def call(model:Callable,
     "Give `model` its inputs: a tuple gives several arguments, a dict gives them by name"
     if isinstance(xb, dict): return model(**xb)
     return model(*xb) if isinstance(xb, tuple) else model(xb)
+
+# %% ../nbs/06b_callbacks.ipynb #06b10001
+def resume(
+    cbs,         # callbacks, in the order in which they are called
+    states:dict, # by the name of a class, a list of what `state_dict` gave; what is taken is gone
+)->None:
+    "Give each callback the next state that is kept for its class"
+    for cb in cbs:
+        kept = states.get(type(cb).__name__)
+        if kept and (state := kept.pop(0)): cb.load_state_dict(state)

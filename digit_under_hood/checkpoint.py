@@ -10,6 +10,7 @@ __all__ = ['write_file', 'read_file', 'save_weights', 'load_weights']
 import shutil
 import time
 import zipfile
+from collections import defaultdict
 from contextlib import suppress
 from glob import escape
 from pathlib import Path
@@ -19,6 +20,7 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
+from .callbacks import resume
 from .learner import Learner
 
 # %% ../nbs/06e_checkpoint.ipynb #33cb89a9
@@ -83,12 +85,14 @@ def load_weights(
 @patch
 def save(self:Learner, path:str|Path)->Path:
     "Write all that a later fit needs: weights, optimiser, diary, generators, callbacks"
-    loader, record = self.dls.train, self.recorder
+    loader, record, states = self.dls.train, self.recorder, defaultdict(list)
+    for cb in self.cbs:
+        if hasattr(cb, 'state_dict'): states[type(cb).__name__].append(cb.state_dict())
     return write_file({
         'model': self.model.state_dict(), 'lr': self.lr, 'rng': torch.get_rng_state(),
         'opt': self.opt.state_dict() if self.opt else None,
         'loader': loader.state_dict() if hasattr(loader, 'state_dict') else None,
-        'cbs': {type(cb).__name__: cb.state_dict() for cb in self.cbs if hasattr(cb, 'state_dict')},
+        'cbs': dict(states),
         'record': [record.losses, record.smooth, record.epochs, record.ends]}, path)
 
 # %% ../nbs/06e_checkpoint.ipynb #0662f81e
@@ -103,7 +107,7 @@ def load(self:Learner, path:str|Path)->None:
         self.opt = self.opt_func(self.model.parameters(), lr=state['lr'])
         self.opt.load_state_dict(state['opt'])
     if state['loader']: self.dls.train.load_state_dict(state['loader'])
-    for cb in self.cbs:
-        if kept := state.get('cbs', {}).get(type(cb).__name__): cb.load_state_dict(kept)
+    self.states = state['cbs']   # for these callbacks, and for those of the next fit
+    resume(self.cbs, self.states)
     torch.set_rng_state(state['rng'])
     record.losses, record.smooth, record.epochs, record.ends = state['record']

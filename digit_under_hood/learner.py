@@ -15,8 +15,9 @@ from operator import length_hint
 import torch
 from fastcore.basics import listify, patch
 
-from .callbacks import (Cancel, CancelBatch, CancelEpoch, CancelFit, Mean,
-    Recorder, call, checked, count_items, each, mode, named, plain, split_batch)
+from digit_under_hood.callbacks import (Cancel, CancelBatch, CancelEpoch, CancelFit, Mean,
+    Recorder, call, checked, count_items, each, mode, named, plain, resume,
+    split_batch)
 from .training_loop import SGD, set_lr
 
 # %% ../nbs/06c_learner.ipynb #bd9c0d6c
@@ -34,12 +35,14 @@ class Learner:
         self.metrics, self.split, self.context = named(listify(metrics)), split_batch, nullcontext
         self.opt, self.lr, self.training, self.scores = None, None, False, {}
         self.epochs = self.epoch = self.step = self.batch = 0
-        self.cbs, self.recorder, self.reduce = [], Recorder(), lambda metric: None
+        self.cbs, self.recorder, self.reduce, self.states = [], Recorder(), lambda metric: None, {}
         self.add(self.recorder, *listify(cbs))
 
     def add(self, *cbs):
         "Add callbacks, sorted by their `order`; raise a `TypeError` for what is none"
-        self.cbs = sorted([*self.cbs, *map(checked, cbs)], key=lambda cb: cb.order)
+        cbs = sorted(map(checked, cbs), key=lambda cb: cb.order)
+        resume(cbs, self.states)   # of a file that was loaded
+        self.cbs = sorted([*self.cbs, *cbs], key=lambda cb: cb.order)
 
     def __repr__(self):
         return (f'Learner({type(self.model).__name__}, metrics={[*self.metrics]}, epochs done: '
@@ -174,6 +177,7 @@ def fit(self:Learner,
     self.epochs, self.epoch, self.lr = epochs, start, lr
     self.step, before, failed = start*length_hint(self.dls.train), self.cbs, None
     self.add(*listify(cbs))
+    self.states = {}   # what nobody has taken is not for a later fit
     try: self._stage('fit', self._epochs, CancelFit)
     except BaseException as error: failed = error
     try: self._call('cleanup_fit', BaseException, failed)   # whatever it was, the stop button too

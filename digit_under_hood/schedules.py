@@ -43,7 +43,7 @@ def set_momentum(
 class Schedule(Callback):
     "Give each step of a fit its rate, the fit's `lr` times a factor, and its momentum"
     order = 40
-    before = ()   # the settings of the optimiser's groups when the fit began
+    before = ()   # the settings of the optimiser's groups when the fit began, or were in a file
     def __init__(self,
         lr:Callable,                 # from the part of the fit that is done, 0 to 1, to the factor
         momentum:Callable|None=None, # from the same to the momentum; None leaves it alone
@@ -51,7 +51,8 @@ class Schedule(Callback):
 
     def before_fit(self, learn):
         self.steps = learn.epochs*length_hint(learn.dls.train)
-        self.before = [{**group} for group in learn.opt.param_groups]
+        self.before = self.before or [{name: value for name, value in group.items()
+                                       if name != 'params'} for group in learn.opt.param_groups]
 
     def before_batch(self, learn):
         if not learn.training: return
@@ -60,4 +61,14 @@ class Schedule(Callback):
         if self.momentum: set_momentum(learn.opt, self.momentum(part))
 
     def cleanup_fit(self, learn):
-        for group, before in zip(learn.opt.param_groups, self.before): group.update(before)
+        for group, before in zip(learn.opt.param_groups, self.before):
+            group.update(before, lr=learn.lr)
+        self.before = ()
+
+    def state_dict(self)->dict:
+        "Give the settings that are to be put back"
+        return {'before': self.before}
+
+    def load_state_dict(self, state:dict):
+        "Take over what `state_dict` gave: what the optimiser has then is of the plan"
+        self.before = state['before']

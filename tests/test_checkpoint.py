@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
-from toys import same, toy, toy_learner, weights
+from toys import Noise, at, same, toy, toy_learner, weights
 
 from digit_under_hood.checkpoint import load_weights, read_file, save_weights, write_file
 from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders
@@ -223,3 +223,62 @@ def test_a_file_of_weights_is_no_checkpoint(tmp_path):
     other = toy_learner(model=nn.Linear(3, 2))
     other.save(tmp_path/'other.pth')
     with pytest.raises(ValueError, match='weight: got'): learn.load(tmp_path/'other.pth')
+
+
+def stopped(learn, path, *cbs, lr=.05):
+    "Save after each epoch of four, and stop in the third"
+    def stop(learn):
+        if learn.epoch == 3: raise KeyboardInterrupt
+    keep = at('after_epoch', lambda learn: learn.save(path))
+    with pytest.raises(KeyboardInterrupt): learn.fit(4, lr, [*cbs, keep, at('after_loss', stop)])
+    return path
+
+
+@pytest.mark.parametrize('how', ['fit', 'add', 'init'])
+def test_callbacks_go_on_where_they_were(how, tmp_path):
+    "However they are given: two of a kind too, each with its own state"
+    whole, today = toy_learner(), toy_learner()
+    whole.fit(4, .05, [Noise(1), Noise(2)])
+    path = stopped(today, tmp_path/'fit.pth', Noise(1), Noise(2))
+    fresh = Noise(3), Noise(4)
+    again = toy_learner(*(fresh if how == 'init' else ()))
+    again.load(path)
+    if how == 'add': again.add(*fresh)
+    again.fit(4, .05, fresh if how == 'fit' else (), start=2)
+    assert same(weights(whole), weights(again))
+
+
+def test_a_state_that_nobody_took_is_for_the_next_fit_alone(tmp_path):
+    path = stopped(toy_learner(), tmp_path/'fit.pth', Noise())
+    learn, late = toy_learner(), Noise(5)
+    learn.load(path)
+    learn.fit(4, .05, start=2)
+    learn.fit(1, 0., late)
+    other = Noise(5)
+    toy_learner().fit(1, 0., other)
+    assert torch.equal(late.rng.get_state(), other.rng.get_state())
+
+
+def test_a_state_that_cannot_be_taken_leaves_the_callbacks_as_they_were(tmp_path):
+    path = stopped(toy_learner(), tmp_path/'fit.pth', Noise())
+    class Other(Noise):
+        def load_state_dict(self, state): raise LookupError('another state')
+    Other.__name__ = 'Noise'
+    learn = toy_learner()
+    learn.load(path)
+    with pytest.raises(LookupError, match='another state'): learn.fit(4, .05, Other(), start=2)
+    assert learn.cbs == [learn.recorder]
+
+
+def test_a_callback_that_comes_later_in_the_order_has_its_own_state(tmp_path):
+    "Given first, called last: what counts is the order in which they are called"
+    def make(seed, order):
+        noise = Noise(seed)
+        noise.order = order
+        return noise
+    whole, again = toy_learner(), toy_learner()
+    whole.fit(4, .05, [make(1, 2), make(2, 1)])
+    path = stopped(toy_learner(), tmp_path/'fit.pth', make(1, 2), make(2, 1))
+    again.load(path)
+    again.fit(4, .05, [make(3, 2), make(4, 1)], start=2)
+    assert same(weights(whole), weights(again))
