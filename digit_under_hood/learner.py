@@ -120,20 +120,20 @@ def _collect(self:Learner, dl):
         self._predict()
         found.append((self.preds, self.yb))
     self._walk(dl, keep)
-    return zip(*found)
+    return found
 
 @patch
 def get_preds(self:Learner, dl=None, # a loader, in place of `dls.valid`
-)->tuple[torch.Tensor, torch.Tensor]:
+)->tuple: # tensors, or packed as in a batch; targets may be None
     "Give the predictions and targets of all items, on the CPU"
-    preds, targets = self._collect(self.dls.valid if dl is None else dl)
-    return torch.cat([p.cpu() for p in preds]), torch.cat([t.cpu() for t in targets])
+    found = self._collect(self.dls.valid if dl is None else dl)
+    return each(lambda *ts: torch.cat([t.cpu() for t in ts]), *found)
 
 # %% ../nbs/06c_learner.ipynb #032b6380
 @patch
 def predict(self:Learner, xb): # inputs, as the model takes them
     "Give what the model makes of `xb`, in eval mode, without gradients"
-    (preds,), _ = self._collect([(xb, None)])
+    [(preds, _)] = self._collect([(xb, None)])
     return preds
 
 # %% ../nbs/06c_learner.ipynb #280b38bf
