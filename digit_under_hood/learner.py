@@ -33,7 +33,7 @@ class Learner:
     ):
         self.dls, self.model, self.loss_func, self.opt_func = dls, model, loss_func, opt_func
         self.metrics, self.split, self.context = named(listify(metrics)), split_batch, nullcontext
-        self.opt, self.lr, self.training, self.scores = None, None, False, {}
+        self.opt, self.lr, self.training, self.fitting, self.scores = None, None, False, False, {}
         self.epochs = self.epoch = self.step = self.batch = 0
         self.cbs, self.recorder, self.reduce, self.states = [], Recorder(), lambda metric: None, {}
         self.add(self.recorder, *listify(cbs))
@@ -73,7 +73,7 @@ def _walk(self:Learner, dl, work:Callable, training:bool=False):
     try:
         with mode(self.model, training), torch.set_grad_enabled(training):
             self.training = training
-            for n, data in enumerate(dl, 1):
+            for n, data in enumerate(() if dl is None else dl, 1):
                 self.batch, self.step = n, self.step + training
                 self.xb, self.yb = self.split(each(plain, data))
                 self._stage('batch', work, CancelBatch)
@@ -133,8 +133,7 @@ def get_preds(self:Learner, dl=None, # a loader, in place of `dls.valid`
 @patch
 def predict(self:Learner, xb): # inputs, as the model takes them
     "Give what the model makes of `xb`, in eval mode, without gradients"
-    [(preds, _)] = self._collect([(xb, None)])
-    return preds
+    return self._collect([(xb, None)])[0][0]
 
 # %% ../nbs/06c_learner.ipynb #280b38bf
 @patch
@@ -169,6 +168,7 @@ def fit(self:Learner,
     reset_opt:bool=False, # begin with a new optimiser, without the old one's momentum
 ):
     "Train for `epochs`, and validate after each"
+    if self.fitting: raise RuntimeError('fit: got one inside another, wants the other to end first')
     if not isinstance(epochs, int) or not epochs > start >= 0:
         raise ValueError(f'epochs: got {epochs} from {start}, wants a whole number above it')
     if self.opt is None or reset_opt: self.opt = self.opt_func(self.model.parameters(), lr=lr)
@@ -177,8 +177,8 @@ def fit(self:Learner,
     self.epochs, self.epoch, self.lr = epochs, start, lr
     self.step, before, failed = start*length_hint(self.dls.train), self.cbs, None
     self.add(*listify(cbs))
-    self.states = {}   # what nobody has taken is not for a later fit
+    self.states, self.fitting = {}, True   # what nobody has taken is not for a later fit
     try: self._stage('fit', self._epochs, CancelFit)
     except BaseException as error: failed = error
     try: self._call('cleanup_fit', BaseException, failed)   # whatever it was, the stop button too
-    finally: self.cbs = before
+    finally: self.cbs, self.fitting = before, False

@@ -32,6 +32,9 @@ class BasicOptim:
     ):
         params = [params] if isinstance(params, torch.Tensor) else list(params)
         if not params: raise ValueError('params: got none, wants at least one tensor to train')
+        for p in params:
+            if not isinstance(p, torch.Tensor):
+                raise TypeError(f'params: got a {type(p).__name__}, wants tensors to train')
         self.param_groups = [{'params': params}]
         set_lr(self, lr)
 

@@ -27,7 +27,7 @@ from .training_loop import DataLoaders, Repeated, set_lr
 class EarlyStopping(Callback):
     "End the fit when column `monitor` of the table has not improved for `patience` epochs"
     def __init__(self, monitor:str='valid_loss', patience:int=3, larger:bool=False): # is better
-        if patience < 1: raise ValueError(f'patience: got {patience}, wants 1 or more')
+        if not patience >= 1: raise ValueError(f'patience: got {patience}, wants 1 or more')
         self.monitor, self.patience, self.sign = monitor, patience, -1 if larger else 1
 
     def before_fit(self, learn):

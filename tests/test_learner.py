@@ -770,8 +770,34 @@ def test_without_validation():
     assert [list(row) for row in learn.recorder.epochs] == [['train_loss']]*2
 
 
+def test_validating_on_nothing_is_said():
+    learn = toy_learner(dls=DataLoaders(toy().train))
+    for act in learn.validate, learn.get_preds:
+        with pytest.raises(ValueError, match='dl: got None without a batch, wants'): act()
+
+
+@pytest.mark.parametrize('event', ['before_fit', 'before_batch', 'after_epoch', 'cleanup_fit'])
+def test_a_fit_inside_a_fit_is_refused(event):
+    "It would end the outer one, and nobody would know; after that all is as before"
+    spy = Spy()
+    learn = toy_learner(spy, at(event, lambda learn: learn.fit(1, .01)))
+    with pytest.raises(RuntimeError, match='fit: got one inside another, wants the other to end'):
+        learn.fit(2, .1)
+    assert spy.log.count('before_fit') == spy.log.count('cleanup_fit') == 1
+    learn.cbs.pop()
+    learn.fit(1, .1)
+
+
+def test_a_bad_callback_does_not_leave_a_fit_open():
+    learn = toy_learner()
+    for _ in 'ab':
+        with pytest.raises(TypeError, match='cbs: got 3'): learn.fit(1, .1, 3)
+    learn.fit(1, .1)
+
+
 def test_nan_in_validation_is_said():
     bad = DataLoader(torch.full((4, 3), math.nan), torch.ones(4, 1))
     learn = toy_learner(dls=DataLoaders(toy().train, bad))
-    with pytest.raises(FloatingPointError, match='got nan'): learn.fit(1, .01)
-    with pytest.raises(FloatingPointError, match='got nan'): learn.validate()
+    told = 'got nan in batch 1 of a validation, wants a number: check the data and the weights$'
+    with pytest.raises(FloatingPointError, match=told): learn.validate()   # before any fit
+    with pytest.raises(FloatingPointError, match=told): learn.fit(1, .01)

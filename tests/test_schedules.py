@@ -145,6 +145,25 @@ def test_a_senseless_rise_is_refused(rise):
         one_cycle(rise=rise)
 
 
+@pytest.mark.parametrize('name', ['start', 'peak', 'end'])
+@pytest.mark.parametrize('value, error', [(float('nan'), ValueError), (float('inf'), ValueError),
+                                          (-1., ValueError), ('a', TypeError)])
+def test_a_plan_is_made_of_numbers(name, value, error):
+    with pytest.raises(error, match=f'{name}: got .*, wants a number from 0'):
+        one_cycle(**{name: value})
+
+
+@pytest.mark.parametrize('value, error', [(float('nan'), ValueError), (5., ValueError),
+                                          (1., ValueError), (-.1, ValueError), ('a', TypeError)])
+@pytest.mark.parametrize('opt_func', [partial(SGD, momentum=.7), torch.optim.Adam])
+def test_a_senseless_momentum_is_refused(opt_func, value, error):
+    opt = opt_func([torch.ones(1)], lr=.1)
+    before = {**opt.param_groups[0]}
+    with pytest.raises(error, match='momentum: got .*, wants'): set_momentum(opt, value)
+    assert opt.param_groups[0] == before
+    set_momentum(opt, 0.)
+
+
 class Theirs(Callback):
     "A scheduler of torch's, made at the start of a fit and asked after every step"
     def __init__(self, make): self.make = make

@@ -401,7 +401,7 @@ def test_the_optimiser_has_the_moved_parameters():
     assert same(weights(learn), weights(other))
 
 
-@pytest.mark.parametrize('patience', [0, -1])
+@pytest.mark.parametrize('patience', [0, -1, math.nan])
 def test_patience_has_a_least_value(patience):
     with pytest.raises(ValueError, match=f'patience: got {patience}, wants 1 or more'):
         EarlyStopping(patience=patience)
