@@ -10,6 +10,7 @@ __all__ = ['EVENTS', 'Callback', 'checked', 'Cancel', 'CancelBatch', 'CancelEpoc
 import math
 from collections.abc import Callable
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,7 +97,7 @@ def each(
     func:Callable, # from a tensor to anything
     data,          # a tensor or array, or tuples, lists and dicts of them
     *others,       # alike: `func` is given the tensors in the same place of all
-):
+)->Any:          # packed as `data`
     "Give `data` with `func` of every tensor or array in it"
     if isinstance(data, dict):
         return {name: each(func, data[name], *(other[name] for other in others)) for name in data}
