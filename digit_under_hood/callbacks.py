@@ -60,13 +60,11 @@ class Recorder(Callback):
 
     def after_loss(self, learn):
         loss = learn.loss.item()
-        if not learn.training:
-            if math.isfinite(loss): return
-            raise FloatingPointError(f'loss: got {loss} in batch {learn.batch} of a validation, '
-                                     'wants a number: check the data and the weights')
-        if not math.isfinite(loss): raise FloatingPointError(
-            f'loss: got {loss} at step {learn.step} (epoch {learn.epoch}), '
-            f'wants a number: try an lr below {learn.lr}, check the data')
+        if not math.isfinite(loss): raise FloatingPointError(f'loss: got {loss} ' + (
+            f'at step {learn.step} (epoch {learn.epoch}), wants a number: '
+            f'try an lr below {learn.lr}, check the data' if learn.training else
+            f'in batch {learn.batch} of a validation, wants a number: check data and weights'))
+        if not learn.training: return
         self.losses.append(loss)
         self.count += 1
         self.average = self.beta*self.average + (1 - self.beta)*loss

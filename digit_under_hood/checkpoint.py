@@ -74,7 +74,7 @@ def _check(model:nn.Module, state)->None:
             raise ValueError(f'{name}: got nan or inf, wants numbers')
 
 def _take(name, part, state):
-    "Let `part` of a fit take over `state`; raise a `ValueError` if it is that of something else"
+    "Give `part` of a fit its `state`; raise a `ValueError` if it is that of something else"
     names = [{*group} for group in getattr(part, 'param_groups', [])]
     try:
         part.load_state_dict(state)

@@ -70,10 +70,5 @@ class Schedule(Callback):
             group.update(before, lr=learn.lr)
         self.before = ()
 
-    def state_dict(self)->dict:
-        "Give the settings that are to be put back"
-        return {'before': self.before}
-
-    def load_state_dict(self, state:dict):
-        "Take over what `state_dict` gave: what the optimiser has then is of the plan"
-        self.before = state['before']
+    def state_dict(self)->dict: return {'before': self.before}
+    def load_state_dict(self, state:dict): self.before = state['before']

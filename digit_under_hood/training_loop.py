@@ -32,9 +32,8 @@ class BasicOptim:
     ):
         params = [params] if isinstance(params, torch.Tensor) else list(params)
         if not params: raise ValueError('params: got none, wants at least one tensor to train')
-        for p in params:
-            if not isinstance(p, torch.Tensor):
-                raise TypeError(f'params: got a {type(p).__name__}, wants tensors to train')
+        if wrong := [type(p).__name__ for p in params if not isinstance(p, torch.Tensor)]:
+            raise TypeError(f'params: got a {wrong[0]}, wants tensors to train')
         self.param_groups = [{'params': params}]
         set_lr(self, lr)
 

@@ -798,6 +798,6 @@ def test_a_bad_callback_does_not_leave_a_fit_open():
 def test_nan_in_validation_is_said():
     bad = DataLoader(torch.full((4, 3), math.nan), torch.ones(4, 1))
     learn = toy_learner(dls=DataLoaders(toy().train, bad))
-    told = 'got nan in batch 1 of a validation, wants a number: check the data and the weights$'
+    told = 'got nan in batch 1 of a validation, wants a number: check data and weights$'
     with pytest.raises(FloatingPointError, match=told): learn.validate()   # before any fit
     with pytest.raises(FloatingPointError, match=told): learn.fit(1, .01)
