@@ -10,8 +10,10 @@ __all__ = ['write_file', 'read_file', 'save_weights', 'load_weights']
 import shutil
 import time
 import zipfile
+from collections import defaultdict
 from contextlib import suppress
 from glob import escape
+from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +21,7 @@ import torch
 from fastcore.basics import patch
 from torch import nn
 
+from .callbacks import resume
 from .learner import Learner
 
 # %% ../nbs/06e_checkpoint.ipynb #33cb89a9
@@ -41,12 +44,12 @@ def write_file(
 # %% ../nbs/06e_checkpoint.ipynb #b0ce10cd
 def read_file(path:str|Path):
     "Read a file of `write_file`; a `ValueError` if it is another one, or damaged"
+    data = Path(path).read_bytes()   # an error of the disk comes out as it is
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
             if damaged := archive.testzip(): raise ValueError(f'{damaged} is damaged')
-        return torch.load(path, map_location='cpu', weights_only=True)
+        return torch.load(BytesIO(data), map_location='cpu', weights_only=True)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno: raise   # not there, or not allowed
         raise ValueError(f'path: got {path}, wants a whole file of weights') from error
 
 # %% ../nbs/06e_checkpoint.ipynb #d6a4a9f6
@@ -58,8 +61,8 @@ def save_weights(
     return write_file(model.state_dict(), path)
 
 # %% ../nbs/06e_checkpoint.ipynb #46c1a4e7
-def _fill(model:nn.Module, state)->None:
-    "Copy tensors by name into `model`, if all of them fit"
+def _check(model:nn.Module, state)->None:
+    "Raise a `ValueError` if not all of these tensors fit into `model`"
     own = model.state_dict()
     if not isinstance(state, dict) or state.keys() != own.keys():
         raise ValueError(f'weights: got {[*state]}, wants {[*own]}')
@@ -67,9 +70,19 @@ def _fill(model:nn.Module, state)->None:
     for name, new in state.items():
         if kind(new) != kind(own[name]):
             raise ValueError(f'{name}: got {kind(new)}, wants {kind(own[name])} (shape, complex)')
-        if isinstance(new, torch.Tensor) and not torch.isfinite(new).all():
+        if isinstance(new, torch.Tensor) and (~new.isfinite() & (new != own[name].cpu())).any():
             raise ValueError(f'{name}: got nan or inf, wants numbers')
-    model.load_state_dict(state)
+
+def _take(name, part, state):
+    "Give `part` of a fit its `state`; raise a `ValueError` if it is that of something else"
+    names = [{*group} for group in getattr(part, 'param_groups', [])]
+    try:
+        part.load_state_dict(state)
+        for wanted, group in zip(names, getattr(part, 'param_groups', [])):
+            if missing := wanted - group.keys(): raise KeyError(*missing)
+    except Exception as error:
+        told = f'{name}: got another state, wants that of {type(part).__name__} ({error!r})'
+        raise ValueError(told) from error
 
 # %% ../nbs/06e_checkpoint.ipynb #b83db4b0
 def load_weights(
@@ -77,33 +90,37 @@ def load_weights(
     path:str|Path,
 )->None:
     "Read a file of `save_weights` into `model`; a `ValueError`, and no change, if it does not fit"
-    _fill(model, read_file(path))
+    state = read_file(path)
+    _check(model, state)
+    model.load_state_dict(state)
 
 # %% ../nbs/06e_checkpoint.ipynb #4e0d0048
 @patch
 def save(self:Learner, path:str|Path)->Path:
     "Write all that a later fit needs: weights, optimiser, diary, generators, callbacks"
-    loader, record = self.dls.train, self.recorder
+    loader, record, states = self.dls.train, self.recorder, defaultdict(list)
+    for cb in self.cbs:
+        if hasattr(cb, 'state_dict'): states[type(cb).__name__].append(cb.state_dict())
     return write_file({
         'model': self.model.state_dict(), 'lr': self.lr, 'rng': torch.get_rng_state(),
         'opt': self.opt.state_dict() if self.opt else None,
         'loader': loader.state_dict() if hasattr(loader, 'state_dict') else None,
-        'cbs': {type(cb).__name__: cb.state_dict() for cb in self.cbs if hasattr(cb, 'state_dict')},
+        'cbs': dict(states),
         'record': [record.losses, record.smooth, record.epochs, record.ends]}, path)
 
 # %% ../nbs/06e_checkpoint.ipynb #0662f81e
 @patch
 def load(self:Learner, path:str|Path)->None:
-    "Take over what `save` wrote; a `ValueError` if it is for another model"
+    "Take over what `save` wrote; a `ValueError`, and no change, if it does not fit"
     state, record = read_file(path), self.recorder
     if not isinstance(state, dict) or 'record' not in state:
         raise ValueError(f'path: got {path}, wants a file of Learner.save')
-    _fill(self.model, state['model'])
-    if state['opt']:
-        self.opt = self.opt_func(self.model.parameters(), lr=state['lr'])
-        self.opt.load_state_dict(state['opt'])
-    if state['loader']: self.dls.train.load_state_dict(state['loader'])
-    for cb in self.cbs:
-        if kept := state.get('cbs', {}).get(type(cb).__name__): cb.load_state_dict(kept)
+    _check(self.model, state['model'])
+    opt = self.opt_func(self.model.parameters(), lr=state['lr']) if state['opt'] else self.opt
+    if state['opt']: _take('opt', opt, state['opt'])
+    if state['loader']: _take('loader', self.dls.train, state['loader'])
+    resume(self.cbs, state['cbs'])   # and what is left is for the callbacks of the next fit
+    self.model.load_state_dict(state['model'])
+    self.opt, self.states = opt, state['cbs']
     torch.set_rng_state(state['rng'])
     record.losses, record.smooth, record.epochs, record.ends = state['record']

@@ -25,6 +25,7 @@ class Nesterov(SGD):
         momentum:float=.9, # share of the last change that is kept, from 0 to below 1
         decay:float=5e-4,  # share of each weight that is added to its gradient
     ):
+        check(decay=(decay, 'a number from 0'))
         super().__init__(params, lr, momentum)
         self.decay = decay
 

@@ -15,8 +15,9 @@ from operator import length_hint
 import torch
 from fastcore.basics import listify, patch
 
-from .callbacks import (Cancel, CancelBatch, CancelEpoch, CancelFit, Mean,
-    Recorder, call, checked, count_items, each, mode, named, plain, split_batch)
+from digit_under_hood.callbacks import (Cancel, CancelBatch, CancelEpoch, CancelFit, Mean,
+    Recorder, call, checked, count_items, each, mode, named, plain, resume,
+    split_batch)
 from .training_loop import SGD, set_lr
 
 # %% ../nbs/06c_learner.ipynb #bd9c0d6c
@@ -32,14 +33,16 @@ class Learner:
     ):
         self.dls, self.model, self.loss_func, self.opt_func = dls, model, loss_func, opt_func
         self.metrics, self.split, self.context = named(listify(metrics)), split_batch, nullcontext
-        self.opt, self.lr, self.training, self.scores = None, None, False, {}
+        self.opt, self.lr, self.training, self.fitting, self.scores = None, None, False, False, {}
         self.epochs = self.epoch = self.step = self.batch = 0
-        self.cbs, self.recorder, self.reduce = [], Recorder(), lambda metric: None
+        self.cbs, self.recorder, self.reduce, self.states = [], Recorder(), lambda metric: None, {}
         self.add(self.recorder, *listify(cbs))
 
     def add(self, *cbs):
         "Add callbacks, sorted by their `order`; raise a `TypeError` for what is none"
-        self.cbs = sorted([*self.cbs, *map(checked, cbs)], key=lambda cb: cb.order)
+        cbs = sorted(map(checked, cbs), key=lambda cb: cb.order)
+        resume(cbs, self.states)   # of a file that was loaded
+        self.cbs = sorted([*self.cbs, *cbs], key=lambda cb: cb.order)
 
     def __repr__(self):
         return (f'Learner({type(self.model).__name__}, metrics={[*self.metrics]}, epochs done: '
@@ -47,13 +50,12 @@ class Learner:
 
 # %% ../nbs/06c_learner.ipynb #26e07e5f
 @patch
-def _call(self:Learner, event:str):
-    "Call every callback; if one cancelled, cancel when all have been called"
-    cancelled = None
+def _call(self:Learner, event:str, late:type[BaseException]=Cancel, failed=None):
+    "Call every callback; an error of type `late`, the first, is raised when all have been called"
     for cb in self.cbs:
         try: getattr(cb, event)(self)
-        except Cancel as error: cancelled = cancelled or error
-    if cancelled: raise cancelled
+        except late as error: failed = failed or error
+    if failed: raise failed
 
 @patch
 def _stage(self:Learner, name:str, work:Callable, cancel:type[Cancel]):
@@ -71,7 +73,7 @@ def _walk(self:Learner, dl, work:Callable, training:bool=False):
     try:
         with mode(self.model, training), torch.set_grad_enabled(training):
             self.training = training
-            for n, data in enumerate(dl, 1):
+            for n, data in enumerate(() if dl is None else dl, 1):
                 self.batch, self.step = n, self.step + training
                 self.xb, self.yb = self.split(each(plain, data))
                 self._stage('batch', work, CancelBatch)
@@ -118,21 +120,20 @@ def _collect(self:Learner, dl):
         self._predict()
         found.append((self.preds, self.yb))
     self._walk(dl, keep)
-    return zip(*found)
+    return found
 
 @patch
 def get_preds(self:Learner, dl=None, # a loader, in place of `dls.valid`
-)->tuple[torch.Tensor, torch.Tensor]:
+)->tuple: # tensors, or packed as in a batch; targets may be None
     "Give the predictions and targets of all items, on the CPU"
-    preds, targets = self._collect(self.dls.valid if dl is None else dl)
-    return torch.cat([p.cpu() for p in preds]), torch.cat([t.cpu() for t in targets])
+    found = self._collect(self.dls.valid if dl is None else dl)
+    return each(lambda *ts: torch.cat([t.cpu() for t in ts]), *found)
 
 # %% ../nbs/06c_learner.ipynb #032b6380
 @patch
 def predict(self:Learner, xb): # inputs, as the model takes them
     "Give what the model makes of `xb`, in eval mode, without gradients"
-    (preds,), _ = self._collect([(xb, None)])
-    return preds
+    return self._collect([(xb, None)])[0][0]
 
 # %% ../nbs/06c_learner.ipynb #280b38bf
 @patch
@@ -167,6 +168,7 @@ def fit(self:Learner,
     reset_opt:bool=False, # begin with a new optimiser, without the old one's momentum
 ):
     "Train for `epochs`, and validate after each"
+    if self.fitting: raise RuntimeError('fit: got one inside another, wants the other to end first')
     if not isinstance(epochs, int) or not epochs > start >= 0:
         raise ValueError(f'epochs: got {epochs} from {start}, wants a whole number above it')
     if self.opt is None or reset_opt: self.opt = self.opt_func(self.model.parameters(), lr=lr)
@@ -175,10 +177,8 @@ def fit(self:Learner,
     self.epochs, self.epoch, self.lr = epochs, start, lr
     self.step, before, failed = start*length_hint(self.dls.train), self.cbs, None
     self.add(*listify(cbs))
+    self.states, self.fitting = {}, True   # what nobody has taken is not for a later fit
     try: self._stage('fit', self._epochs, CancelFit)
     except BaseException as error: failed = error
-    for cb in self.cbs:   # whatever has happened, an error or the stop button
-        try: cb.cleanup_fit(self)
-        except Exception as error: failed = failed or error   # the first one tells most
-    self.cbs = before
-    if failed: raise failed
+    try: self._call('cleanup_fit', BaseException, failed)   # whatever it was, the stop button too
+    finally: self.cbs, self.fitting = before, False

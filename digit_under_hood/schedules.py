@@ -11,6 +11,7 @@ from math import cos, pi
 from operator import length_hint
 
 from .callbacks import Callback
+from .testing import check
 from .training_loop import set_lr
 
 # %% ../nbs/06f_schedules.ipynb #19b621f7
@@ -21,6 +22,8 @@ def one_cycle(
     rise:float=.25,   # the part of the fit that leads to the peak, above 0 and below 1
 )->Callable:          # from the part that is done, 0 to 1, to the value
     "Make a plan that goes from `start` to `peak` and on to `end`, each way by half a wave"
+    check(start=(start, 'a number from 0'), peak=(peak, 'a number from 0'),
+          end=(end, 'a number from 0'))
     if not 0 < rise < 1: raise ValueError(f'rise: got {rise}, wants above 0 and below 1')
     def plan(part):
         way = (start, peak, part/rise) if part < rise else (peak, end, (part - rise)/(1 - rise))
@@ -31,9 +34,11 @@ def one_cycle(
 # %% ../nbs/06f_schedules.ipynb #da823d19
 def set_momentum(
     opt,            # an optimiser, ours or one of torch's
-    momentum:float, # share of the last change that is kept
+    momentum:float, # share of the last change that is kept, from 0 to below 1
 )->None:
     "Give every group of parameters `momentum`; raise a `ValueError` if it has no such thing"
+    check(momentum=(momentum, 'a number from 0'))
+    if momentum >= 1: raise ValueError(f'momentum: got {momentum}, wants 0 to below 1')
     for group in opt.param_groups:
         if 'betas' in group: group['betas'] = (momentum, *group['betas'][1:])
         elif 'momentum' in group: group['momentum'] = momentum
@@ -43,7 +48,7 @@ def set_momentum(
 class Schedule(Callback):
     "Give each step of a fit its rate, the fit's `lr` times a factor, and its momentum"
     order = 40
-    before = ()   # the settings of the optimiser's groups when the fit began
+    before = ()   # the settings of the optimiser's groups when the fit began, or were in a file
     def __init__(self,
         lr:Callable,                 # from the part of the fit that is done, 0 to 1, to the factor
         momentum:Callable|None=None, # from the same to the momentum; None leaves it alone
@@ -51,7 +56,8 @@ class Schedule(Callback):
 
     def before_fit(self, learn):
         self.steps = learn.epochs*length_hint(learn.dls.train)
-        self.before = [{**group} for group in learn.opt.param_groups]
+        self.before = self.before or [{name: value for name, value in group.items()
+                                       if name != 'params'} for group in learn.opt.param_groups]
 
     def before_batch(self, learn):
         if not learn.training: return
@@ -60,4 +66,9 @@ class Schedule(Callback):
         if self.momentum: set_momentum(learn.opt, self.momentum(part))
 
     def cleanup_fit(self, learn):
-        for group, before in zip(learn.opt.param_groups, self.before): group.update(before)
+        for group, before in zip(learn.opt.param_groups, self.before):
+            group.update(before, lr=learn.lr)
+        self.before = ()
+
+    def state_dict(self)->dict: return {'before': self.before}
+    def load_state_dict(self, state:dict): self.before = state['before']

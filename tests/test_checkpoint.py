@@ -1,6 +1,8 @@
 "Files of weights and of whole fits: damaged, hostile, of another model, written at the same time."
+import math
 import os
 import pickle
+import random
 import stat
 import threading
 import time
@@ -9,10 +11,10 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
-from toys import same, toy, toy_learner, weights
+from toys import Noise, at, same, toy, toy_learner, weights
 
 from digit_under_hood.checkpoint import load_weights, read_file, save_weights, write_file
-from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders
+from digit_under_hood.training_loop import SGD, BasicOptim, DataLoader, DataLoaders
 
 # --- files
 
@@ -137,6 +139,40 @@ def test_flipped_bits_never_give_other_weights(tmp_path):
     with pytest.raises(ValueError, match='wants a whole file'): load_weights(model, path)
 
 
+def test_a_flipped_bit_at_any_place_of_a_file(tmp_path):
+    "One of each byte: refused in the same words, or of no importance; no error of the disk"
+    model, path, rng = nn.Linear(3, 1), tmp_path/'w.pth', random.Random(0)
+    data = save_weights(model, path).read_bytes()
+    for place in range(len(data)):
+        flipped = bytes([data[place] ^ 1 << rng.randrange(8)])
+        path.write_bytes(data[:place] + flipped + data[place + 1:])
+        assert not changed(model, path), place
+
+
+def test_an_error_of_the_disk_comes_out_as_it_is(tmp_path):
+    with pytest.raises(IsADirectoryError if os.name == 'posix' else OSError): read_file(tmp_path)
+
+
+class Masked(nn.Linear):
+    def __init__(self, value=-math.inf):
+        super().__init__(3, 1)
+        self.register_buffer('mask', torch.full((3, 3), value).triu(1))
+
+
+@pytest.mark.parametrize('value', [-math.inf, math.inf])
+def test_an_infinity_by_design_is_loaded(value, tmp_path):
+    "If the model has the same; others are refused, and no number is never right"
+    saved, fresh = Masked(value), Masked(value)
+    path = save_weights(saved, tmp_path/'w.pth')
+    load_weights(fresh, path)
+    assert torch.equal(saved.weight, fresh.weight) and torch.equal(saved.mask, fresh.mask)
+    for other in Masked(0.), Masked(-value), Masked(math.nan):
+        with pytest.raises(ValueError, match='mask: got nan or inf'): load_weights(other, path)
+    odd = Masked(math.nan)
+    save_weights(odd, path)
+    with pytest.raises(ValueError, match='mask: got nan or inf'): load_weights(odd, path)
+
+
 def test_truncated_files_are_refused(tmp_path):
     model, path = nn.Linear(50, 4), tmp_path/'w.pth'
     data = save_weights(model, path).read_bytes()
@@ -223,3 +259,102 @@ def test_a_file_of_weights_is_no_checkpoint(tmp_path):
     other = toy_learner(model=nn.Linear(3, 2))
     other.save(tmp_path/'other.pth')
     with pytest.raises(ValueError, match='weight: got'): learn.load(tmp_path/'other.pth')
+
+
+def stopped(learn, path, *cbs, lr=.05):
+    "Save after each epoch of four, and stop in the third"
+    def stop(learn):
+        if learn.epoch == 3: raise KeyboardInterrupt
+    keep = at('after_epoch', lambda learn: learn.save(path))
+    with pytest.raises(KeyboardInterrupt): learn.fit(4, lr, [*cbs, keep, at('after_loss', stop)])
+    return path
+
+
+@pytest.mark.parametrize('how', ['fit', 'add', 'init'])
+def test_callbacks_go_on_where_they_were(how, tmp_path):
+    "However they are given: two of a kind too, each with its own state"
+    whole, today = toy_learner(), toy_learner()
+    whole.fit(4, .05, [Noise(1), Noise(2)])
+    path = stopped(today, tmp_path/'fit.pth', Noise(1), Noise(2))
+    fresh = Noise(3), Noise(4)
+    again = toy_learner(*(fresh if how == 'init' else ()))
+    again.load(path)
+    if how == 'add': again.add(*fresh)
+    again.fit(4, .05, fresh if how == 'fit' else (), start=2)
+    assert same(weights(whole), weights(again))
+
+
+def test_a_state_that_nobody_took_is_for_the_next_fit_alone(tmp_path):
+    path = stopped(toy_learner(), tmp_path/'fit.pth', Noise())
+    learn, late = toy_learner(), Noise(5)
+    learn.load(path)
+    learn.fit(4, .05, start=2)
+    learn.fit(1, 0., late)
+    other = Noise(5)
+    toy_learner().fit(1, 0., other)
+    assert torch.equal(late.rng.get_state(), other.rng.get_state())
+
+
+def test_a_state_that_cannot_be_taken_leaves_the_callbacks_as_they_were(tmp_path):
+    path = stopped(toy_learner(), tmp_path/'fit.pth', Noise())
+    class Other(Noise):
+        def load_state_dict(self, state): raise LookupError('another state')
+    Other.__name__ = 'Noise'
+    learn = toy_learner()
+    learn.load(path)
+    with pytest.raises(LookupError, match='another state'): learn.fit(4, .05, Other(), start=2)
+    assert learn.cbs == [learn.recorder]
+
+
+def test_a_callback_that_comes_later_in_the_order_has_its_own_state(tmp_path):
+    "Given first, called last: what counts is the order in which they are called"
+    def make(seed, order):
+        noise = Noise(seed)
+        noise.order = order
+        return noise
+    whole, again = toy_learner(), toy_learner()
+    whole.fit(4, .05, [make(1, 2), make(2, 1)])
+    path = stopped(toy_learner(), tmp_path/'fit.pth', make(1, 2), make(2, 1))
+    again.load(path)
+    again.fit(4, .05, [make(3, 2), make(4, 1)], start=2)
+    assert same(weights(whole), weights(again))
+
+
+OPTIMISERS = {'ours': partial(SGD, momentum=.9), 'sgd': partial(torch.optim.SGD, momentum=.9),
+              'adam': torch.optim.Adam, 'rmsprop': torch.optim.RMSprop, 'basic': BasicOptim}
+
+
+@pytest.mark.parametrize('theirs', ['ours', 'sgd', 'adam', 'rmsprop'])
+@pytest.mark.parametrize('own', OPTIMISERS)
+def test_a_fit_with_another_optimiser_changes_nothing(own, theirs, tmp_path):
+    def make(name):
+        learn = toy_learner(opt_func=OPTIMISERS[name])
+        learn.dls.train.rng = torch.Generator().manual_seed(len(name))
+        return learn
+    saved, learn = make(theirs), make(own)
+    saved.fit(2, .01)
+    path = saved.save(tmp_path/'fit.pth')
+    learn.fit(1, .02)
+    opt, before, losses = learn.opt, weights(learn), [*learn.recorder.losses]
+    rng = learn.dls.train.rng.get_state()
+    if own == theirs:
+        learn.load(path)
+        assert same(weights(saved), weights(learn))
+    else:
+        name = type(opt).__name__
+        with pytest.raises(ValueError, match=f'opt: got another state, wants that of {name}'):
+            learn.load(path)
+        assert same(before, weights(learn)) and learn.recorder.losses == losses
+        assert torch.equal(rng, learn.dls.train.rng.get_state())
+        assert learn.opt is opt and opt.param_groups[0]['lr'] == .02
+        learn.fit(1, .01)
+
+
+def test_a_loader_that_keeps_no_place(tmp_path):
+    saved, learn = toy_learner(), toy_learner(model=nn.Linear(3, 1))
+    saved.dls.train.rng = torch.Generator()
+    saved.save(tmp_path/'fit.pth')
+    learn.dls.train, before = [*learn.dls.train], weights(learn)
+    with pytest.raises(ValueError, match='loader: got another state, wants that of list'):
+        learn.load(tmp_path/'fit.pth')
+    assert same(before, weights(learn)) and learn.opt is None

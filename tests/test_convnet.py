@@ -43,6 +43,13 @@ def test_what_convolve_refuses(given, said):
     with pytest.raises(ValueError, match=said): convolve(*given)
 
 
+@pytest.mark.parametrize('decay, error', [(math.nan, ValueError), (-1., ValueError),
+                                          ('a', TypeError)])
+def test_a_senseless_decay_is_refused(decay, error):
+    with pytest.raises(error, match='decay: got .*, wants a number from 0'):
+        Nesterov([torch.ones(1)], .1, decay=decay)
+
+
 @pytest.mark.parametrize('momentum', [0., .5, .9])
 @pytest.mark.parametrize('decay', [0., .01])
 def test_nesterov_is_torchs(momentum, decay):

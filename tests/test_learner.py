@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import warnings
+from collections import namedtuple
 from copy import deepcopy
 from functools import partial
 from types import SimpleNamespace
@@ -17,7 +18,15 @@ import torch.nn.functional as F
 from torch import nn
 from toys import Spy, at, mae, same, toy, toy_learner, weights
 
-from digit_under_hood.callbacks import EVENTS, Callback, CancelBatch, CancelEpoch, CancelFit, mode
+from digit_under_hood.callbacks import (
+    EVENTS,
+    Callback,
+    CancelBatch,
+    CancelEpoch,
+    CancelFit,
+    count_items,
+    mode,
+)
 from digit_under_hood.learner import Learner
 from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders, set_lr
 from digit_under_hood.tuning import Progress
@@ -515,6 +524,19 @@ def test_cleanup_is_heard_by_all_and_the_first_error_comes_out():
     assert early.log == ['before_fit', 'cleanup_fit'] and late.log == ['cleanup_fit']
 
 
+@pytest.mark.parametrize('error', [KeyboardInterrupt, SystemExit, LookupError, CancelFit])
+def test_whatever_stops_a_cleanup_the_others_clean_up(error):
+    "And the callbacks of the fit go; then it comes out"
+    def stop(learn): raise error
+    late, learn = Spy(), toy_learner()
+    with pytest.raises(error): learn.fit(1, .1, [at('cleanup_fit', stop), late])
+    assert late.log[-1] == 'cleanup_fit' and learn.cbs == [learn.recorder]
+    with pytest.raises(LookupError, match='before'):
+        def boom(learn): raise LookupError('before')
+        learn.fit(1, .1, [at('after_loss', boom), at('cleanup_fit', stop)])
+    assert learn.cbs == [learn.recorder]
+
+
 @pytest.mark.parametrize('cancel', [CancelFit, CancelEpoch])
 def test_a_cancel_acts_when_all_have_heard(cancel):
     "Later callbacks see the epoch that was the last, and the second epoch can be cancelled alone"
@@ -609,13 +631,16 @@ class Sum(nn.Module):
     def forward(self, a, b=0.): return self.line(a) + b
 
 
+Pair = namedtuple('Pair', 'x y')
 X, Y = torch.randn(8, 3, generator=torch.Generator().manual_seed(5)), torch.ones(8, 1)
 
 
 @pytest.mark.parametrize('batch', [
     (X, Y), [X, Y], (X, torch.zeros(1), Y), ({'a': X, 'b': torch.zeros(1)}, Y),
-    ((X, torch.zeros(1)), Y), (X.numpy(), Y.numpy())],
-    ids=['two', 'list', 'three', 'dict', 'nested', 'numpy'])
+    ((X, torch.zeros(1)), Y), ([X, torch.zeros(1)], Y), [[X, torch.zeros(1)], Y],
+    Pair(X, Y), Pair(Pair(X, torch.zeros(1)), Y), (X.numpy(), Y.numpy())],
+    ids=['two', 'list', 'three', 'dict', 'nested', 'a list in it', 'lists', 'named', 'named twice',
+         'numpy'])
 def test_batches_of_all_shapes(batch):
     torch.manual_seed(0)
     learn = Learner(DataLoaders([batch]*2, [batch]), Sum(), F.mse_loss, metrics=mae)
@@ -636,6 +661,55 @@ def test_batches_without_targets(batch):
     learn = Learner(DataLoaders([batch], [batch]), Sum(), lambda preds: preds.square().mean())
     learn.fit(5, .1)
     assert learn.recorder.epochs[-1]['valid_loss'] < learn.recorder.epochs[0]['valid_loss']
+
+
+def test_torchs_loader_packs_nested_items_in_lists():
+    items = [((X[i], torch.zeros(1)), Y[i]) for i in range(8)]
+    loader = torch.utils.data.DataLoader(items, batch_size=4)
+    learn = Learner(DataLoaders(loader, loader), Sum(), F.mse_loss, metrics=mae)
+    learn.fit(2, .1)
+    assert torch.equal(learn.get_preds()[0], learn.model.line(X))
+
+
+@pytest.mark.parametrize('pack', [tuple, list, lambda pair: Pair(*pair),
+                                  lambda pair: dict(zip('ab', pair))])
+def test_several_targets(pack):
+    "A metric weighs by items, not by the number of targets, and predictions come with all of them"
+    def first(targets): return targets['a'] if isinstance(targets, dict) else targets[0]
+    def loss(preds, targets): return F.mse_loss(preds, first(targets))
+    def error(preds, targets): return mae(preds, first(targets))
+    small = Y[:1] + 10
+    batches = [(X, pack((Y, 2*Y))), (X[:1], pack((small, 2*small)))]
+    learn = Learner(DataLoaders(batches, batches), Sum(), loss, metrics=error)
+    learn.fit(1, .01)
+    preds, targets = learn.get_preds()
+    assert type(targets) is type(batches[0][1]) and preds.shape == (9, 1)
+    assert torch.equal(first(targets), torch.cat([Y, small]))
+    scores = learn.validate()
+    assert scores['error'] == pytest.approx(mae(preds, first(targets)).item(), rel=1e-5)
+    assert scores['valid_loss'] == pytest.approx(loss(preds, targets).item(), rel=1e-5)
+
+
+def test_metrics_and_predictions_without_targets():
+    def size(preds, targets): return preds.abs().mean()
+    learn = Learner(DataLoaders([X], [X, X[:2]]), Sum(), lambda p: p.square().mean(), metrics=size)
+    learn.fit(1, .01)
+    preds, targets = learn.get_preds()
+    assert targets is None and preds.shape == (10, 1)
+    assert learn.validate()['size'] == pytest.approx(preds.abs().mean().item(), rel=1e-5)
+
+
+def test_words_are_no_batch():
+    "Said, in place of a search for tensors in letters without an end"
+    class Longest(Sum):
+        def forward(self, *words): return self.line(torch.ones(2, 3))
+    for xb in 'ab', ['ab', 'c'], {'a': 'b'}:
+        with pytest.raises(TypeError, match='data: got .* without a tensor'): count_items(xb)
+    batch = ['ab', 'c'], torch.ones(2, 1)
+    learn = Learner(DataLoaders([batch], [batch]), Longest(), F.mse_loss)
+    with pytest.raises(TypeError, match=r"data: got \['ab', 'c'\] without"): learn.validate()
+    learn.dls.valid = [(torch.ones(2, 3), ['yes', 'no'])]*2
+    with pytest.raises(TypeError, match='data: got a str in several batches'): learn.get_preds()
 
 
 def test_a_callback_may_split_batches_its_own_way():
@@ -696,8 +770,34 @@ def test_without_validation():
     assert [list(row) for row in learn.recorder.epochs] == [['train_loss']]*2
 
 
+def test_validating_on_nothing_is_said():
+    learn = toy_learner(dls=DataLoaders(toy().train))
+    for act in learn.validate, learn.get_preds:
+        with pytest.raises(ValueError, match='dl: got None without a batch, wants'): act()
+
+
+@pytest.mark.parametrize('event', ['before_fit', 'before_batch', 'after_epoch', 'cleanup_fit'])
+def test_a_fit_inside_a_fit_is_refused(event):
+    "It would end the outer one, and nobody would know; after that all is as before"
+    spy = Spy()
+    learn = toy_learner(spy, at(event, lambda learn: learn.fit(1, .01)))
+    with pytest.raises(RuntimeError, match='fit: got one inside another, wants the other to end'):
+        learn.fit(2, .1)
+    assert spy.log.count('before_fit') == spy.log.count('cleanup_fit') == 1
+    learn.cbs.pop()
+    learn.fit(1, .1)
+
+
+def test_a_bad_callback_does_not_leave_a_fit_open():
+    learn = toy_learner()
+    for _ in 'ab':
+        with pytest.raises(TypeError, match='cbs: got 3'): learn.fit(1, .1, 3)
+    learn.fit(1, .1)
+
+
 def test_nan_in_validation_is_said():
     bad = DataLoader(torch.full((4, 3), math.nan), torch.ones(4, 1))
     learn = toy_learner(dls=DataLoaders(toy().train, bad))
-    with pytest.raises(FloatingPointError, match='got nan'): learn.fit(1, .01)
-    with pytest.raises(FloatingPointError, match='got nan'): learn.validate()
+    told = 'got nan in batch 1 of a validation, wants a number: check data and weights$'
+    with pytest.raises(FloatingPointError, match=told): learn.validate()   # before any fit
+    with pytest.raises(FloatingPointError, match=told): learn.fit(1, .01)

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from toys import at, same, toy, toy_learner, weights
 
-import digit_under_hood.checkpoint  # noqa: F401 (save and load)
 from digit_under_hood.callbacks import Callback
-from digit_under_hood.schedules import Schedule, one_cycle
+from digit_under_hood.distributed import Checkpoint
+from digit_under_hood.schedules import Schedule, one_cycle, set_momentum
 from digit_under_hood.training_loop import SGD, BasicOptim
 
 ONE_CYCLE = one_cycle(), one_cycle(.95, .85, .95)
@@ -62,6 +62,49 @@ def test_a_plan_that_goes_on_tomorrow(tmp_path):
     assert len(tomorrow.recorder.losses) == 40
 
 
+@pytest.mark.parametrize('opt_func', [partial(SGD, momentum=.9), torch.optim.Adam])
+@pytest.mark.parametrize('how', ['fit', 'add', 'checkpoint'])
+def test_after_a_plan_that_went_on_the_settings_are_the_users(opt_func, how, tmp_path):
+    "Momentum and rate, as after the undisturbed fit; and so a plain fit after both is the same"
+    plan, file = lambda: Schedule(*ONE_CYCLE), tmp_path/'fit.pth'
+    whole, today, again = (toy_learner(opt_func=opt_func) for _ in range(3))
+    whole.fit(4, .05, plan())
+    def crash(learn):
+        if learn.epoch == 3: raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        today.fit(4, .05, [plan(), Checkpoint(file), at('after_loss', crash)])
+    if how == 'checkpoint': again.fit(4, .05, [plan(), Checkpoint(file)])
+    else:
+        if how == 'add': again.add(plan())
+        again.load(file)
+        again.fit(4, .05, [plan()] if how == 'fit' else [], start=2)
+        again.cbs = [again.recorder]
+    settings = [{name: value for name, value in learn.opt.param_groups[0].items()
+                 if name != 'params'} for learn in (whole, again)]
+    assert settings[0] == settings[1] and settings[0]['lr'] == .05
+    assert settings[0].get('momentum', settings[0].get('betas')) in (.9, (.9, .999))
+    for learn in (whole, again): learn.fit(2, .05)
+    assert same(weights(whole), weights(again))
+
+
+def test_a_plan_that_goes_on_at_another_rate_leaves_that_rate(tmp_path):
+    learn, again = (toy_learner(opt_func=partial(SGD, momentum=.9)) for _ in range(2))
+    learn.fit(2, .05, [Schedule(*ONE_CYCLE), Checkpoint(tmp_path/'fit.pth')])
+    again.load(tmp_path/'fit.pth')
+    again.fit(4, .01, Schedule(*ONE_CYCLE), start=2)
+    group = again.opt.param_groups[0]
+    assert (group['lr'], group['momentum']) == (.01, .9)
+
+
+def test_a_second_fit_finds_its_own_settings():
+    "What the first one has put back is not kept for the second"
+    plan, learn = Schedule(*ONE_CYCLE), toy_learner(opt_func=partial(SGD, momentum=.9))
+    learn.fit(1, .05, plan)
+    set_momentum(learn.opt, .5)
+    learn.fit(1, .05, plan)
+    assert learn.opt.param_groups[0]['momentum'] == .5
+
+
 @pytest.mark.parametrize('opt_func, name', [(partial(SGD, momentum=.7), 'momentum'),
                                             (torch.optim.Adam, 'betas')])
 def test_after_a_fit_the_momentum_is_what_it_was(opt_func, name):
@@ -100,6 +143,25 @@ def test_an_optimiser_without_momentum():
 def test_a_senseless_rise_is_refused(rise):
     with pytest.raises(ValueError, match=f'rise: got {rise}, wants above 0 and below 1'):
         one_cycle(rise=rise)
+
+
+@pytest.mark.parametrize('name', ['start', 'peak', 'end'])
+@pytest.mark.parametrize('value, error', [(float('nan'), ValueError), (float('inf'), ValueError),
+                                          (-1., ValueError), ('a', TypeError)])
+def test_a_plan_is_made_of_numbers(name, value, error):
+    with pytest.raises(error, match=f'{name}: got .*, wants a number from 0'):
+        one_cycle(**{name: value})
+
+
+@pytest.mark.parametrize('value, error', [(float('nan'), ValueError), (5., ValueError),
+                                          (1., ValueError), (-.1, ValueError), ('a', TypeError)])
+@pytest.mark.parametrize('opt_func', [partial(SGD, momentum=.7), torch.optim.Adam])
+def test_a_senseless_momentum_is_refused(opt_func, value, error):
+    opt = opt_func([torch.ones(1)], lr=.1)
+    before = {**opt.param_groups[0]}
+    with pytest.raises(error, match='momentum: got .*, wants'): set_momentum(opt, value)
+    assert opt.param_groups[0] == before
+    set_momentum(opt, 0.)
 
 
 class Theirs(Callback):

@@ -65,6 +65,14 @@ def test_a_senseless_momentum_is_refused(momentum):
     with pytest.raises(ValueError, match=f'momentum: got {momentum}, wants 0 to below 1'):
         SGD([torch.ones(1)], .1, momentum)
 
+
+@pytest.mark.parametrize('params, kind', [('ab', 'str'), ([1, 2], 'int'), ([torch.ones(1), None],
+    'NoneType'), ([{'params': [torch.ones(1)]}], 'dict')])
+def test_only_tensors_can_be_trained(params, kind):
+    with pytest.raises(TypeError, match=f'params: got a {kind}, wants tensors to train'):
+        SGD(params, .1)
+
+
 def test_an_optimiser_goes_on_from_its_state():
     "In another process: rates and speeds, put at the place of the parameter, not shared"
     ours, theirs = ([torch.ones(2, requires_grad=True) for _ in 'ab'] for _ in range(2))

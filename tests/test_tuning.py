@@ -1,6 +1,7 @@
 "Early stopping, devices, the bar and the rate finder: what they do, and that they leave no trace."
 import math
 import random
+import threading
 from contextlib import contextmanager
 from itertools import count
 from types import SimpleNamespace
@@ -14,8 +15,8 @@ from torch import nn
 from toys import Spy, at, mae, same, toy, toy_learner, weights
 
 from digit_under_hood.callbacks import Callback, CancelFit
-from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders, set_lr
-from digit_under_hood.tuning import EarlyStopping, LRFinder, Progress, Repeated, ToDevice, suggest
+from digit_under_hood.training_loop import SGD, DataLoader, DataLoaders, Repeated, set_lr
+from digit_under_hood.tuning import EarlyStopping, LRFinder, Progress, ToDevice, suggest
 
 # --- the other callbacks
 
@@ -257,17 +258,76 @@ def test_lr_find_puts_everything_back():
     assert (random.getstate(), np.random.get_state()[1].tolist()) == others
 
 
-def test_lr_find_ends_at_four_times_the_least_loss():
-    "Not before, and not much after"
+def explodes(loss_func, **options):
+    "The smoothed losses of a trial that ends in an explosion, and the rates it suggests"
     losses = []
     class Look(Callback):
         order = 60
         def after_loss(self, learn): losses.append(learn.recorder.smooth[-1])
         def __deepcopy__(self, memo): return self
-    toy_learner(Look(), dls=toy(n=400)).lr_find(1e-6, 1e6)
+    rates = toy_learner(Look(), dls=toy(n=400), loss_func=loss_func).lr_find(**options)
     plt.close('all')
-    assert losses[-1] > 4*min(losses)
-    assert all(loss <= 4*min(losses[:i + 1]) for i, loss in enumerate(losses[:-1]))
+    return losses, rates
+
+
+@pytest.mark.parametrize('less', [0., 3., 50.], ids=['positive', 'through zero', 'negative'])
+def test_lr_find_ends_when_the_loss_is_three_falls_above_the_least(less):
+    "Not before, and not much after; a loss below zero is one too"
+    losses, rates = explodes(lambda p, t: F.mse_loss(p, t) - less, start=1e-6, end=1e6)
+    def over(first, *smooth):
+        low = min([first, *smooth])
+        return [first, *smooth][-1] - low > 3*max(abs(low), first - low)
+    assert over(*losses) and not any(over(*losses[:i]) for i in range(1, len(losses)))
+    assert 20 < len(losses) < 90 and None not in rates and rates.valley < 1
+
+
+@pytest.mark.parametrize('start, end', [(1., 100.), (5., 1e6)])
+def test_an_explosion_before_there_is_a_curve_gives_no_rate(start, end):
+    losses, rates = explodes(F.mse_loss, start=start, end=end)
+    assert len(losses) <= 10 and rates == (None, None)
+
+
+class Moves(Callback):
+    "As a move to another device: parameters get other data, buffers are other tensors"
+    def before_fit(self, learn): learn.model._apply(lambda t: t.clone())
+    def before_batch(self, learn): pass
+
+
+def test_lr_find_puts_back_buffers_of_a_model_that_was_moved():
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1))
+    learn = toy_learner(Moves(), model=model, dls=toy(n=60))
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    mean = model[0].running_mean
+    learn.lr_find()
+    plt.close('all')
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+    assert model[0].running_mean is not mean   # it was moved indeed
+
+
+def test_a_callback_that_holds_the_model_acts_on_the_model():
+    "Or a part of it, or the Learner, which is that of the trial"
+    seen = []
+    class Holds(Callback):
+        def __init__(self, learn):
+            self.learn, self.model, self.weight = learn, learn.model, [learn.model.weight]
+        def after_backward(self, learn):
+            seen.append((self.model is learn.model, self.weight[0] is learn.model.weight,
+                         self.learn is learn, learn.recorder is self.learn.recorder))
+    learn = toy_learner()
+    learn.add(Holds(learn))
+    learn.lr_find(steps=5)
+    plt.close('all')
+    assert {*seen} == {(True, True, True, True)} and learn.cbs[1].learn is learn
+
+
+def test_a_callback_that_cannot_be_copied_is_named():
+    class Log(Callback):
+        def __init__(self): self.lock = threading.Lock()
+        def after_loss(self, learn): pass
+    learn = toy_learner(Log())
+    with pytest.raises(TypeError, match='cbs: got Log, wants what deepcopy can copy .*lock'):
+        learn.lr_find()
+    assert not learn.recorder.losses
 
 
 def test_a_loader_is_walked_through_until_there_is_enough():
@@ -330,13 +390,18 @@ def test_a_batch_follows_its_model_to_another_device():
 
 
 def test_the_optimiser_has_the_moved_parameters():
-    learn = toy_learner(ToDevice('cpu'))
-    learn.fit(1, .1, at('before_fit', lambda l: None))
+    "It was made before the move, and its steps are those of a fit without one"
+    learn, other, buffer = toy_learner(Moves()), toy_learner(), torch.zeros(1)
+    learn.model.register_buffer('here', buffer)
+    storage = learn.model.weight.data_ptr()
+    for each in (learn, other): each.fit(1, .1)
     [group] = learn.opt.param_groups
     assert all(p is q for p, q in zip(group['params'], learn.model.parameters(), strict=True))
+    assert learn.model.weight.data_ptr() != storage and learn.model.here is not buffer
+    assert same(weights(learn), weights(other))
 
 
-@pytest.mark.parametrize('patience', [0, -1])
+@pytest.mark.parametrize('patience', [0, -1, math.nan])
 def test_patience_has_a_least_value(patience):
     with pytest.raises(ValueError, match=f'patience: got {patience}, wants 1 or more'):
         EarlyStopping(patience=patience)

@@ -41,3 +41,12 @@ class Spy(Callback):
 
 for name in EVENTS:
     setattr(Spy, name, lambda self, learn, name=name: self.log.append(name))
+
+
+class Noise(Callback):
+    "Noise on each training batch, from a generator whose state a file keeps"
+    def __init__(self, seed=1): self.rng = torch.Generator().manual_seed(seed)
+    def state_dict(self): return {'rng': self.rng.get_state()}
+    def load_state_dict(self, state): self.rng.set_state(state['rng'])
+    def before_batch(self, learn):
+        if learn.training: learn.xb = learn.xb + torch.randn(learn.xb.shape, generator=self.rng)
