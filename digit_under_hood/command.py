@@ -11,6 +11,7 @@ import argparse
 import io
 import shlex
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -92,6 +93,15 @@ def predict(
         print(f'{path}: {digit}, {sure:.1%} sure' + ('' if like else ', but not like a digit'))
     if explain: Path(explain).write_bytes(explained(trained, seen))
 
+# %% ../nbs/l_command.ipynb #bce6ced4
+def _writable(folder:Path)->Path:
+    "Give `folder` back if it, or where it will be made, can be written into; else raise `OSError`"
+    near = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try: tempfile.TemporaryFile(dir=near).close()
+    except OSError as error:
+        raise OSError(f'out: got {folder}, wants a folder to write into') from error
+    return folder
+
 # %% ../nbs/l_command.ipynb #bce6ced5
 def _digits(text:str)->list[int]:
     "Read digits such as 3,7 or 0-4"
@@ -111,7 +121,7 @@ def train(
 )->None:
     "Train a model to tell digits apart, keep it, and write a report with figures"
     if not find_spec('matplotlib'): raise ModuleNotFoundError(name='matplotlib')
-    wanted, folder = _digits(digits), Path(out)
+    wanted, folder = _digits(digits), _writable(Path(out))   # not only after the training
     from digit_under_hood.report import Bar, report
     from digit_under_hood.trained import save_trained, train_digits
     trained, learn = train_digits(wanted, model, epochs, seed, [Bar()])

@@ -160,7 +160,11 @@ def pixel_inspector(
     check(names=(names, 'a list'))
     if len(names) != len(images):
         raise ValueError(f'names: got {len(names)} for {len(images)} images, wants one each')
-    (top, bottom, _), (left, right, _) = (cut.indices(28) for cut in part)
+    check(part=(part, 'a list'))
+    ends = [cut.indices(28) if isinstance(cut, slice) else (0, 0, 1) for cut in part]
+    if len(ends) != 2 or any(first >= end or step != 1 for first, end, step in ends):
+        raise ValueError(f'part: got {part}, wants two slices of 28, each from low to high')
+    (top, bottom, _), (left, right, _) = ends
     data = pack(images=images, names=list(names), part=[top, bottom, left, right])
     alt = (f'The first of {len(images)} digits with a square around rows {top} to {bottom - 1} and '
            f'columns {left} to {right - 1}, and the bytes in that square.')

@@ -72,6 +72,8 @@ def ideal_explorer(
     "Make a view of digits to change pixel by pixel, and of how far they are from two ideals"
     check(images=(images, 'floats from 0 to 1 (n, 28, 28)'), labels=(labels, 'whole numbers (n)'),
           ideals=(ideals, 'floats from 0 to 1 (2, 28, 28)'))
+    if not {*labels.tolist()} <= {3, 7}:
+        raise ValueError(f'labels: got {sorted({*labels.tolist()})}, wants 3 or 7')
     far = torch.stack([l1_distance(images[0], ideals), rmse_distance(images[0], ideals)])
     text = 'by L1 {:.4f} from the ideal 3 and {:.4f} from the 7, by RMSE {:.4f} and {:.4f}'
     still = still_png(lambda figure: [ax.matshow(image, cmap='PuOr_r', vmin=-1, vmax=1) for

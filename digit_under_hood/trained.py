@@ -28,6 +28,7 @@ from .learner import Learner
 from .mlp import simple_net
 from .schedules import Schedule, one_cycle
 from .ten_digits import top_k_accuracy
+from .testing import check
 from .training_loop import SGD, DataLoader, DataLoaders
 
 # %% ../nbs/m_trained.ipynb #6074629f
@@ -35,15 +36,15 @@ def read_ink(
     path:str|Path, # of a picture, in any format that Pillow reads
 )->np.ndarray:     # how much ink each pixel has, 0 to 1, shape (height, width)
     "Read the ink off a picture, whatever its colours; raise `OSError` if it is none"
-    try: picture = ImageOps.exif_transpose(Image.open(path))   # a phone may be held sideways
-    except OSError as error:
+    try:
+        picture = ImageOps.exif_transpose(Image.open(path))   # a phone may be held sideways
+        colours = np.asarray(picture if picture.mode[0] in 'IF' else picture.convert('RGBA'), float)
+        if not np.isfinite(colours).all(): raise ValueError('nan or infinite')
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise OSError(f'image: got {path}, wants a file with a picture') from error
-    colours = np.asarray(picture if picture.mode[0] in 'IF' else picture.convert('RGBA'), float)
-    if colours.ndim == 2: colours = colours[..., None]   # one number a pixel, such as 16 bits
-    elif colours[..., 3].min() < 128: colours = colours[..., 3:]   # only what is drawn is opaque
-    else: colours = colours[..., :3]
-    rows = colours[[0, -1]].reshape(-1, colours.shape[2])
-    edge = np.concatenate([rows, colours[:, [0, -1]].reshape(-1, colours.shape[2])])
+    clear = colours.ndim == 3 and colours[..., 3].min() < 128   # only what is drawn is opaque
+    colours = colours[..., 3:] if clear else np.atleast_3d(colours)[..., :3]
+    edge = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
     paper = np.median(edge, 0)
     ink, grain = (np.abs(part - paper).max(-1) for part in (colours, edge))
     ink[ink <= max(2*np.quantile(grain, .9), .1*ink.max())] = 0
@@ -52,27 +53,24 @@ def read_ink(
 # %% ../nbs/m_trained.ipynb #445719a1
 def _shares(start:int, end:int, scale:float)->np.ndarray:
     "Tell how much of each pixel from `start` to `end` lies in each cell of width `scale`"
-    n = np.ceil((end - start)/scale - 1e-9)   # at most 20
-    x, cells = np.arange(start, end), start + scale*np.arange(n + 1)[:, None]
-    inside = np.minimum(cells[1:], x + 1) - np.maximum(cells[:-1], x)
-    return inside.clip(min=0)/scale
+    x, cells = np.arange(start, end), np.arange(start, end + (1 - 1e-9)*scale, scale)[:, None]
+    return (np.minimum(cells[1:], x + 1) - np.maximum(cells[:-1], x)).clip(min=0)/scale
 
 def boxed(
     ink:np.ndarray, # as `read_ink` gives it, shape (height, width)
 )->torch.Tensor:    # floats in [0,1], shape (28, 28)
     "Fit ink into 20 x 20 pixels and move its balance point to the middle, as in MNIST"
+    given = torch.tensor(ink.astype(float)) if isinstance(ink, np.ndarray) else ink
+    check(ink=(given, 'floats from 0 to 1 (h, w)'))
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     if not len(rows): raise ValueError('ink: got nothing but paper, wants a digit on it')
-    (top, bottom), (left, right) = ((line[0], line[-1] + 1) for line in (rows, columns))
-    scale = max(bottom - top, right - left)/20
-    small = _shares(top, bottom, scale) @ ink[top:bottom, left:right]
-    small = small @ _shares(left, right, scale).T
-    sums = [small.sum(1), small.sum(0)]
-    balance = [14.5 - line @ np.arange(len(line))/line.sum() for line in sums]
-    row, column = (min(max(int(at), 0), 28 - len(line)) for at, line in zip(balance, sums))
-    image, (height, width) = torch.zeros(28, 28), small.shape
-    image[row:row + height, column:column + width] = torch.from_numpy(small/small.max())
-    return image
+    (up, down), (left, right) = ((line[0], line[-1] + 1) for line in (rows, columns))
+    scale = max(down - up, right - left)/20
+    small = _shares(up, down, scale) @ ink[up:down, left:right] @ _shares(left, right, scale).T
+    balance = [14.5 - line @ np.arange(len(line))/line.sum() for line in map(small.sum, (1, 0))]
+    row, column = (min(max(int(at), 0), 28 - n) for at, n in zip(balance, small.shape))
+    placed = np.pad(small/small.max(), [(row, 28), (column, 28)])[:28, :28]
+    return torch.tensor(placed, dtype=torch.float32)
 
 # %% ../nbs/m_trained.ipynb #21de85b7
 class NearestIdeal(nn.Module):
@@ -120,8 +118,7 @@ def train_digits(
     if len({*digits}) < max(2, len(digits)):
         raise ValueError(f'digits: got {[*digits]}, wants two or more, each once')
     (x, y), (unseen, truth) = (load_digits(digits, split) for split in ('train', 'valid'))
-    place = torch.zeros(10, dtype=torch.long)
-    place[list(digits)] = torch.arange(len(digits))
+    place = torch.tensor([[*digits].index(d) if d in digits else 0 for d in range(10)])
     dls = DataLoaders(DataLoader(x.flatten(1), place[y], 256, shuffle=True, seed=seed),
                       DataLoader(unseen.flatten(1), place[truth], 2048))
     net = new_net(model, len(digits), seed)
@@ -144,22 +141,23 @@ def save_trained(trained:Trained, path:str|Path)->Path:
     return Path(path)
 
 # %% ../nbs/m_trained.ipynb #b031eb99
-def load_trained(
-    path:str|Path='mlp', # of a file of `save_trained`, or the name of a model in the package
-)->Trained:
-    "Read a model; raise `ValueError` for a file that holds none"
+def load_trained(path:str|Path='mlp')->Trained:
+    "Read a file of `save_trained`, or a model in the package by its name; else raise `ValueError`"
     if (WEIGHTS/f'{path}.safetensors').exists(): path = WEIGHTS/f'{path}.safetensors'
     if not Path(path).is_file(): raise ValueError(f'model: got {path}, wants {MODELS}, or a file')
     try:
         with safe_open(path, 'pt') as file:
             about = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-        digits = [*map(int, about['digits'].split(','))]
-        net, typical = new_net(about['model'], len(digits)), tensors.pop('typical')
+        digits = [[*'0123456789'].index(name) for name in about['digits'].split(',')]
+        net, limit = new_net(about['model'], len(digits)), float(about['limit'])
+        typical, parts = tensors.pop('typical'), tensors.values()
         net.load_state_dict({name[4:]: t for name, t in tensors.items()})
-    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        total = limit + strangeness(torch.ones(1, 28, 28), typical) + sum(t.sum() for t in parts)
+        if not (total.isfinite() and 2 <= len({*digits}) == len(digits)): raise ValueError(path)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f'model: got {path}, wants a file of digit-under-hood train') from error
-    return Trained(net.eval(), digits, typical, float(about['limit']), about['model'])
+    return Trained(net.eval(), digits, typical, limit, about['model'])
 
 # %% ../nbs/m_trained.ipynb #84ae728a
 def classify(
@@ -167,6 +165,7 @@ def classify(
     image:torch.Tensor, # floats in [0,1], shape (28, 28)
 )->tuple[int, float, bool]:
     "Say which digit an image shows, how sure the model is, and whether it is like a digit at all"
+    check(image=(image, 'floats from 0 to 1 (28, 28)'))
     shares = trained.net(image.view(1, 784)).softmax(1)[0]
     like = strangeness(image[None], trained.typical).item() <= trained.limit
     return trained.digits[int(shares.argmax())], shares.max().item(), like
@@ -176,6 +175,7 @@ def reasons(
     image:torch.Tensor, # floats in [0,1], shape (28, 28)
 )->torch.Tensor:        # shape (28, 28): above 0 for the digit chosen, below for the second best
     "Weigh the ink of each pixel by how much it spoke for the answer"
+    check(image=(image, 'floats from 0 to 1 (28, 28)'))
     x = image.reshape(1, 784).clone().requires_grad_()
     best, second = trained.net(x)[0].topk(2).values
     return (torch.autograd.grad(best - second, x)[0]*x.detach()).view(28, 28)

@@ -9,12 +9,23 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw, ImageOps
+from safetensors.torch import load_file, save_file
 
 from digit_under_hood.command import main
 from digit_under_hood.data import load_digits
-from digit_under_hood.trained import load_trained, train_digits
+from digit_under_hood.trained import (
+    WEIGHTS,
+    boxed,
+    classify,
+    load_trained,
+    read_ink,
+    reasons,
+    train_digits,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -139,6 +150,56 @@ def test_predict_knows_a_digit_in_any_size_and_colours_and_a_house_for_none(pict
 def test_what_predict_cannot_do_is_told_in_one_line(words, code, wants, pictures):
     left, told, error = command('predict', *words, cwd=pictures)
     assert (left, told) == (code, '') and wants in error and error.count('\n') == 1
+
+
+def test_a_picture_too_large_or_without_numbers_is_told_in_one_line(pictures, monkeypatch):
+    Image.fromarray(np.full((9, 9), np.nan, 'float32')).save(pictures/'nan.tif')
+    whole = (pictures/'large.webp').read_bytes()
+    (pictures/'half.webp').write_bytes(whole[:len(whole)//2])
+    wants = 'wants a file with a picture'
+    for name in ('nan.tif', 'half.webp'):
+        assert command('predict', name, cwd=pictures) == (1, '', f'image: got {name}, {wants}\n')
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 10_000)
+    left, told, error = command('predict', 'large.webp', cwd=pictures)
+    assert (left, told, error) == (1, '', f'image: got large.webp, {wants}\n')
+
+
+GOOD = dict(digits='0,1,2,3,4,5,6,7,8,9', limit='0.5', model='linear')
+
+
+@pytest.mark.parametrize('about, changed', [
+    (None, {}), (dict(digits=GOOD['digits'], model='linear'), {}),
+    (GOOD | dict(digits='abc'), {}), (GOOD | dict(digits='0,1,2,3,4,5,6,7,8,99'), {}),
+    (GOOD | dict(digits=','.join('3'*10)), {}), (GOOD | dict(digits='3'), {}),
+    (GOOD | dict(limit='nan'), {}), (GOOD | dict(limit='much'), {}),
+    (GOOD | dict(model='deep'), {}),
+    (GOOD, {'typical': torch.zeros(3, 5)}), (GOOD, {'typical': torch.full((3, 196), torch.nan)}),
+    (GOOD, {'net.bias': torch.full((10,), torch.nan)})], ids=str)
+def test_a_file_that_holds_no_model_is_told_in_one_line(about, changed, pictures):
+    save_file(load_file(WEIGHTS/'linear.safetensors') | changed, pictures/'odd.safetensors', about)
+    left, told, error = command('predict', 'night.png', '--model', 'odd.safetensors', cwd=pictures)
+    assert (left, told) == (2, '') and 'model: got odd.safetensors, wants a file of' in error
+    assert error.count('\n') == 1
+
+
+def test_where_train_cannot_write_it_does_not_begin(tmp_path):
+    (tmp_path/'file').touch()
+    for folder in ('file', 'file/mine'):
+        left, told, error = command('train', '--digits', '3,7', '--out', folder, cwd=tmp_path)
+        assert (left, told, error.count('\n')) == (1, '', 1)
+        assert f'out: got {folder}, wants a folder to write into' in error
+
+
+def test_what_is_no_ink_and_no_image_is_refused(pictures):
+    ink, model = read_ink(pictures/'night.png'), load_trained('linear')
+    image = boxed(ink)
+    for bad in (-ink, ink*np.nan, ink*255, ink[0], ink.tolist(), None):
+        with pytest.raises((TypeError, ValueError), match='^ink: got .*, wants '): boxed(bad)
+    bytes_ = (image*255).byte()
+    for bad in (image*255, image*torch.nan, bytes_, image.tolist(), image[None], image.view(784)):
+        for ask in (classify, reasons):
+            with pytest.raises((TypeError, ValueError), match='^image: got .*, wants '):
+                ask(model, bad)
 
 
 def test_train_leaves_weights_that_predict_takes_and_a_report(pictures, tmp_path):

@@ -1,4 +1,5 @@
 "No page shows a stale number: `make nbs-test` compares each, and the comparison itself can fail."
+import os
 import re
 import shutil
 import subprocess
@@ -132,12 +133,23 @@ def test_no_clock_fails_an_assertion_on_it(tmp_path, monkeypatch):
     assert 'AssertionError' in found[0] and 'assert perf_counter' in found[0]
 
 
+def test_portable_begins_without_what_it_installs(tmp_path):
+    "The workflow that tries other versions of torch has a bare Python"
+    blocked = ('numpy', 'torch', 'nbclient', 'nbformat', 'yaml', 'digit_under_hood')
+    for name in blocked: (tmp_path/f'{name}.py').write_text('raise ImportError(__name__)')
+    ran = subprocess.run([sys.executable, ROOT/'tools'/'portable.py', '--help'], cwd=tmp_path,
+                         env=os.environ | {'PYTHONPATH': str(tmp_path)}, capture_output=True,
+                         text=True)
+    assert ran.returncode == 0 and '--torch' in ran.stdout, ran.stderr
+    assert portable.NOTEBOOKS == NOTEBOOKS
+
+
 def test_portable_tells_which_cell_differs_where(monkeypatch):
     "Each setting reaches the kernel as it is named, and the table counts its differences"
     def rerun(name, **settings):
         return [(nbformat.v4.new_code_cell('loss'), ['0.5'],
                  ['0.6' if name.startswith('05') and 'MKL_CBWR' in settings else '0.5'])]
-    monkeypatch.setattr('portable.rerun', rerun)
+    monkeypatch.setattr('compare.rerun', rerun)
     names = ['04b_valleys.ipynb', '05c_epochs.ipynb']
     found = {setting: portable.check(names, setting) for setting in portable.SETTINGS}
     head, *rows, empty, told = portable.report(found).splitlines()[:len(found) + 3]

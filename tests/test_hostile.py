@@ -298,12 +298,21 @@ REFUSED = {   # what used to be a number that looked right
     'n=-1': lambda: F['confident_mistakes'](ones, ones*0, n=-1),
     'k=-1': lambda: F['check_gradients'](**GOOD['check_gradients']() | dict(k=-1)),
     'the last batch dropped': lambda: list(F['batches'](rows(), column(), -1)),
+    'labels that are no 3 and no 7': lambda: changed('ideal_explorer', labels=labels()),
+    'numbers for a part': lambda: changed('pixel_inspector', part=(1, 2)),
+    'a part of one slice': lambda: changed('pixel_inspector', part=[slice(3)]),
+    'a part from high to low': lambda: changed('pixel_inspector', part=(slice(9, 3), slice(3))),
+    'a part of each second': lambda: changed('pixel_inspector', part=(slice(3), slice(1, 9, 2))),
+    'a part without pixels': lambda: changed('pixel_inspector', part=(slice(3), slice(30, 40))),
     'a spread of nan': lambda: F['init_params'](3, nan),
 }
 F = FUNCTIONS
 
 
-def grad(**changed): return F['grad_by_hand'](**GOOD['grad_by_hand']() | changed)
+def changed(name, **others): return F[name](**GOOD[name]() | others)
+
+
+def grad(**others): return changed('grad_by_hand', **others)
 
 
 @pytest.mark.parametrize('call', REFUSED.values(), ids=REFUSED)

@@ -12,9 +12,8 @@ import tempfile
 import venv
 from pathlib import Path
 
-from compare import NOTEBOOKS, differences, rerun
-
 ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted(path.name for path in ROOT.glob('nbs/*.ipynb'))
 SETTINGS = {
     'as it is': {},
     '1 thread': {'OMP_NUM_THREADS': '1'},
@@ -26,6 +25,7 @@ SETTINGS = {
 
 def check(names: list[str], setting: str) -> dict[str, list[str]]:
     "Run the notebooks `names` under one of the `SETTINGS`; return the differences of each"
+    from compare import differences, rerun  # --torch does without what these import
     found = {}
     for name in names:
         found[name] = differences(rerun(name, **SETTINGS[setting]))
