@@ -23,11 +23,16 @@ def progress_path()->Path:
     return user_data_path('digit_under_hood', appauthor=False)/'progress.json'
 
 # %% ../nbs/f_progress.ipynb #87c262b3
+_KINDS = {'tries': int, 'help': int, 'at': str, 'solved': str, 'due': str,
+          'last_review': str | None}
+
 def _sound(found)->bool:
     "Say whether `found` is what this module writes: for each task and each card a dict"
     parts = [found.get(name) for name in ('tasks', 'cards')] if isinstance(found, dict) else [0]
-    return all(isinstance(part, dict) and all(isinstance(known, dict) for known in part.values())
-               for part in parts)
+    return all(isinstance(part, dict) and all(
+        isinstance(known, dict) and all(isinstance(known[key], _KINDS[key])
+                                        for key in _KINDS.keys() & known.keys())
+        for known in part.values()) for part in parts)
 
 def read_progress()->dict[str, Any]:
     "Read what was solved; a damaged file is put aside, with a warning, and all begins anew"
@@ -65,9 +70,9 @@ def note_try(
     "Note a try at a task, or that help was asked for"
     now = datetime.now(UTC).isoformat(timespec='seconds')
     def change(found):
-        known = found['tasks'].setdefault(task, {'tries': 0, 'help': 0})
-        known |= {'tries': known['tries'] + (right is not None), 'at': now,
-                  'help': max(known['help'], help)}
+        known = found['tasks'].setdefault(task, {})
+        known |= {'tries': known.get('tries', 0) + (right is not None), 'at': now,
+                  'help': max(known.get('help', 0), help)}
         if right: known.setdefault('solved', now)
     try: change_progress(change)
     except OSError as e: warnings.warn(f'Your progress could not be kept: {e}', stacklevel=2)

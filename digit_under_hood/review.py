@@ -58,8 +58,8 @@ class Card:
             raise ValueError(f'how: got {how!r}, wants one of {", ".join(grades)}')
         scheduler, now = Scheduler(enable_fuzzing=False), now or datetime.now(UTC)
         def change(found):
-            old = found['cards'].get(self.task.id)
-            card = Card.from_dict(old) if old else Card(0)
+            try: card = Card.from_dict(found['cards'][self.task.id])
+            except (KeyError, TypeError, ValueError): card = Card(0)   # the first time, or no card
             card, _ = scheduler.review_card(card, grades[how], now)
             found['cards'][self.task.id] = card.to_dict()
         due = datetime.fromisoformat(change_progress(change)['cards'][self.task.id]['due'])

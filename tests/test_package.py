@@ -261,7 +261,9 @@ def test_who_takes_the_course_gets_what_was_tested():
     asked = versions(f"{cfg['requirements']} {cfg['course_requirements']}")
     tested = versions(cfg['dev_requirements'])
     assert {'fastcore', 'nbformat'} <= asked.keys()
-    for name in asked.keys() & tested.keys(): assert asked[name] == tested[name], name
+    for name in asked.keys() & tested.keys():
+        one = str(tested[name]).removeprefix('==')   # the one version that makes the site's pages
+        assert asked[name] == tested[name] or one in asked[name], name
 
 
 def test_what_is_imported_is_required():

@@ -11,8 +11,10 @@ from playing import DARK_PHONE, for_everyone, predict
 from test_guesses import REFUSE
 
 from digit_under_hood.choose import markup
-from digit_under_hood.practice import find_task, task_names
-from digit_under_hood.progress import join_progress
+from digit_under_hood.practice import find_task, practice, task_names
+from digit_under_hood.progress import import_progress, join_progress, note_try, read_progress
+from digit_under_hood.review import Card as Asked
+from digit_under_hood.review import due_cards, progress, review
 
 NAME = 'similarity.colour_pile'
 LETTERS = 'abcdefgh'
@@ -180,6 +182,38 @@ def test_cards_are_scheduled_as_the_library_does(desk):
     }""", histories)
     agree = sum(abs(a - b) <= 86_400 for x, y in zip(found, wanted) for a, b in zip(x, y))
     assert agree >= .95*240
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    "Where this test keeps what was solved"
+    path = tmp_path/'progress.json'
+    monkeypatch.setattr('digit_under_hood.progress.progress_path', lambda: path)
+    return path
+
+
+@pytest.mark.parametrize('part, note', [
+    ('tasks', {'tries': None}), ('tasks', {'tries': 'two'}), ('tasks', {'help': None}),
+    ('tasks', {'at': 5}), ('tasks', {'solved': None}), ('cards', {'due': 5}),
+    ('cards', {'due': None}), ('cards', {'last_review': 5})], ids=str)
+def test_a_record_of_other_things_is_put_aside_and_no_task_fails_of_it(part, note, place, tmp_path):
+    record = {'tasks': {NAME: {'tries': 1, 'help': 0}}, 'cards': {NAME: {}}}
+    record[part][NAME] = note
+    (other := tmp_path/'other.json').write_text(json.dumps(record))
+    with pytest.raises(ValueError, match='file: got .*, wants one of saved progress'):
+        import_progress(other)
+    place.write_text(json.dumps(record))
+    with pytest.warns(UserWarning, match='was damaged'): practice(NAME).check('a')
+    assert read_progress()['tasks'][NAME]['tries'] == 1
+    assert due_cards() == [NAME] and review().task.id == NAME and progress().text
+
+
+def test_a_record_with_holes_is_filled(place):
+    place.write_text(json.dumps({'tasks': {NAME: {}}, 'cards': {NAME: {'due': 'some day'}}}))
+    note_try(NAME, True, help=1)
+    known = read_progress()['tasks'][NAME]
+    assert (known['tries'], known['help'], 'solved' in known) == (1, 1, True)
+    assert 'Comes back' in Asked(NAME).rate('good') and due_cards() == []
 
 
 def test_records_join_as_in_the_notebooks(desk):
