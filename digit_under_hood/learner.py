@@ -15,9 +15,9 @@ from operator import length_hint
 import torch
 from fastcore.basics import listify, patch
 
-from digit_under_hood.callbacks import (Cancel, CancelBatch, CancelEpoch, CancelFit, Mean,
-    Recorder, call, checked, count_items, each, mode, named, plain, resume,
-    split_batch)
+from .callbacks import Cancel, CancelBatch, CancelEpoch, CancelFit, Mean, Recorder
+from .callbacks import call, checked, count_items, each, mode, named, plain, resume
+from .callbacks import split_batch
 from .training_loop import SGD, set_lr
 
 # %% ../nbs/06c_learner.ipynb #bd9c0d6c
