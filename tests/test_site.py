@@ -348,6 +348,17 @@ def test_copy_button_copies_the_cell(reader):
     assert page.evaluate('navigator.clipboard.readText()').strip() == code.strip()
 
 
+def test_where_nothing_can_be_copied_the_code_is_selected(reader):
+    "A page from another host without https has no clipboard; `reader` fails on any error of a script"
+    page = reader('pixels.html')
+    page.evaluate('Object.defineProperty(navigator, "clipboard", {value: undefined})')
+    button = page.get_by_role('button', name='Copy code').locator('visible=true').first
+    code = button.evaluate('b => b.parentElement.querySelector("pre").textContent')
+    button.click()
+    page.get_by_text('Selected', exact=True).wait_for()
+    assert page.evaluate('getSelection().toString()').strip() == code.strip()
+
+
 def test_plumbing_is_folded_and_teaching_is_open(reader):
     page = reader('similarity.html')
     imports = page.get_by_role('main').locator('details', has_text='Imports').first

@@ -43,8 +43,13 @@ for (const [n, pre] of all('pre.code').entries()) {
   button.textContent = 'Copy'
   button.setAttribute('aria-label', `Copy code ${n + 1}: ${pre.textContent.trim().split('\n')[0]}`)
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(pre.textContent.trimEnd() + '\n')
-    button.textContent = 'Copied'
+    try {
+      await navigator.clipboard.writeText(pre.textContent.trimEnd() + '\n')
+      button.textContent = 'Copied'
+    } catch {     // no leave, or a page that came without https
+      getSelection().selectAllChildren(pre)
+      button.textContent = 'Selected'
+    }
     setTimeout(() => { button.textContent = 'Copy' }, 1600)
   })
   const shell = document.createElement('div')
