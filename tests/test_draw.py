@@ -357,7 +357,7 @@ def test_broken_models_fail(anew):
     assert counts()[0] == whole[0] and counts()[1] < 120
     anew.get_by_role('button', name='Repair').click()
     anew.get_by_role('checkbox', name='All biases set to zero').check()
-    assert counts() != whole or min(counts()) > 150
+    assert counts()[0] < whole[0] - 5 and min(counts()) > 150   # the linear one leans on its biases
 
 
 def test_a_link_brings_the_drawing_back(anew, site):

@@ -109,9 +109,9 @@ MOMENTS = 'before_', 'after_', 'cleanup_'   # events, which say what is there wh
 def test_docstrings_begin_with_a_verb(path):
     functions = [node for cell in code_cells(path) if is_export(cell)
                  for node in ast.walk(tree(cell)) if isinstance(node, ast.FunctionDef)]
-    found = {node.name: doc.split()[0] for node in functions
-             if (doc := ast.get_docstring(node)) and not node.name.startswith(MOMENTS)}
-    assert {name: word for name, word in found.items() if word not in VERBS} == {}
+    found = [(node.name, doc.split()[0]) for node in functions
+             if (doc := ast.get_docstring(node)) and not node.name.startswith(MOMENTS)]
+    assert [(name, word) for name, word in found if word not in VERBS] == []
 
 
 @chapters
