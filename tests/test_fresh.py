@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import portable
 import pytest
-from compare import NBS, NOTEBOOKS, difference, differences, rerun, texts
+from compare import NBS, NO_CLOCK, NOTEBOOKS, difference, differences, rerun, texts
 
 from digit_under_hood.explorable import Explorable, pack
 from digit_under_hood.lab.directives import directives
@@ -29,7 +29,8 @@ def test_nbdev_test_runs_each_apart_and_fails_where_an_output_has_changed(tmp_pa
     sources = {   # what each runs, and what it has stored
         'a_true': ('import sys, json; sys.old = 1; print(.5)', '0.5'),
         'b_apart': ("import sys; print(hasattr(sys, 'old'))", 'False'),
-        'c_stale': ('print(.25)', '0.5'), 'd_fails': ('1/0', '')}
+        'c_stale': ('print(.25)', '0.5'), 'd_fails': ('1/0', ''),
+        'e_times': ('import time; assert time.time() > 0', '')}
     (tmp_path/'nbs').mkdir()
     shutil.copy2(ROOT/'settings.ini', tmp_path)
     for name, (source, text) in sources.items():
@@ -39,7 +40,8 @@ def test_nbdev_test_runs_each_apart_and_fails_where_an_output_has_changed(tmp_pa
     ran = subprocess.run([sys.executable, ROOT/'tools'/'nbs_test.py', '--n_workers', '1'],
                          cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 1 and 'stored 0.5, now 0.25' in ran.stderr
-    assert re.findall(r'^\t(.*)', ran.stderr, re.M) == ['c_stale.ipynb', 'd_fails.ipynb']
+    assert re.findall(r'^\t(.*)', ran.stderr, re.M) == [
+        'c_stale.ipynb', 'd_fails.ipynb', 'e_times.ipynb']
 
 
 # What the comparison sees
@@ -121,16 +123,49 @@ def test_a_time_is_excused_but_no_assertion_on_it():
     assert differences([cell_of('plot(x)', error('ValueError'))])
 
 
+CLOCKS = ['time.perf_counter', 'time.perf_counter_ns', 'time.time', 'time.time_ns',
+          'time.monotonic', 'time.process_time', 'timeit.default_timer']
+
+
 def test_no_clock_fails_an_assertion_on_it(tmp_path, monkeypatch):
-    "A notebook that compares times is caught; one that only shows them passes"
-    source = 'from time import perf_counter\nstart = perf_counter()\n'
-    shows = nbformat.v4.new_code_cell(f'#| timing\n{source}perf_counter() - start',
-                                      outputs=[nbformat.v4.new_output('stream', text='0.1')])
-    asserts = nbformat.v4.new_code_cell(f'{source}assert perf_counter() - start < 100')
-    nbformat.write(nbformat.v4.new_notebook(cells=[shows, asserts]), tmp_path/'times.ipynb')
+    "A notebook that compares times is caught, whatever its clock; one that shows them passes"
+    def shown(source):
+        output = nbformat.v4.new_output('stream', text='0.1')
+        return nbformat.v4.new_code_cell(f'#| timing\n{source}', outputs=[output])
+    cells = []
+    for clock in CLOCKS:
+        module, name = clock.split('.')
+        source = f'from {module} import {name} as clock\nstart = clock()\n'
+        cells += [shown(f'{source}clock() - start'),
+                  nbformat.v4.new_code_cell(f'{source}assert clock() - start < 1e9')]
+    source = "import timeit\nspent = timeit.timeit('1', number=3)\n"
+    cells += [shown(f'{source}spent'), nbformat.v4.new_code_cell(f'{source}assert spent < 100')]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path/'times.ipynb')
     monkeypatch.setattr('compare.NBS', tmp_path)
-    assert len(found := differences(rerun('times.ipynb'))) == 1
-    assert 'AssertionError' in found[0] and 'assert perf_counter' in found[0]
+    found = differences(rerun('times.ipynb'))
+    assert len(found) == len(CLOCKS) + 1, found
+    assert all('AssertionError' in told and '\nassert ' in told for told in found)
+
+
+def test_no_clock_leaves_time_to_all_else(tmp_path, monkeypatch):
+    "What a notebook starts, and the kernel it runs in, wait as long as they should"
+    source = """import asyncio, logging, subprocess, sys, threading
+logging.getLogger().makeRecord('', 0, '', 0, '', (), None)   # it holds the time
+threading.Event().wait(.01), subprocess.run([sys.executable, '-c', ''], timeout=60)
+await asyncio.wait_for(asyncio.sleep(.01), 60)
+'done'"""
+    output = nbformat.v4.new_output('execute_result', {'text/plain': "'done'"}, execution_count=1)
+    cell = nbformat.v4.new_code_cell(source, outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path/'waits.ipynb')
+    monkeypatch.setattr('compare.NBS', tmp_path)
+    assert differences(rerun('waits.ipynb')) == []
+
+
+def test_no_clock_reaches_a_timeit_that_is_there_already():
+    code = f'import timeit\n{NO_CLOCK}\nfrom timeit import default_timer, repeat\n'
+    code += "print(default_timer(), *repeat('1', number=1, repeat=2))"
+    ran = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert ran.stdout == 'nan nan nan\n'
 
 
 def test_portable_begins_without_what_it_installs(tmp_path):

@@ -349,7 +349,7 @@ def test_copy_button_copies_the_cell(reader):
 
 
 def test_where_nothing_can_be_copied_the_code_is_selected(reader):
-    "A page from another host without https has no clipboard; `reader` fails on any error of a script"
+    "A page that came without https has no clipboard; `reader` fails on any error of a script"
     page = reader('pixels.html')
     page.evaluate('Object.defineProperty(navigator, "clipboard", {value: undefined})')
     button = page.get_by_role('button', name='Copy code').locator('visible=true').first
