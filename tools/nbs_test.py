@@ -3,12 +3,12 @@
     nbs_test.py [FLAGS OF nbdev_test]
 
 A notebook passes if no cell fails and none shows anything else than before (see compare.py). Each
-runs in a process of its own: what one imports is not there for the next. What takes long to import
-and most of them want is in memory when they begin.
+runs in a process of its own: what one imports is not there for the next. Where a process can be
+forked, what takes long to import and most of them want is in memory when they begin.
 """
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 
 import nbdev.test
 import nbformat
@@ -46,19 +46,22 @@ class Comparing(CaptureShell):
             raise self.exc
 
 
+START = 'fork' if 'fork' in get_all_start_methods() else 'spawn'   # on Windows
 test_here = nbdev.test.test_nb
 
 
-def run(*args, **options): return test_here(*args, **options)
+def run(*args, **options):
+    nbdev.test.CaptureShell = Comparing
+    return test_here(*args, **options)
 
 
 def test_apart(*args, **options):
     "Test a notebook in a process that ends with it"
-    with ProcessPoolExecutor(1, mp_context=get_context('fork')) as pool:
+    with ProcessPoolExecutor(1, mp_context=get_context(START)) as pool:
         return pool.submit(run, *args, **options).result()
 
 
 if __name__ == '__main__':
     for name in ('torch._dynamo', 'matplotlib.pyplot', 'pandas'): import_module(name)
-    nbdev.test.CaptureShell, nbdev.test.test_nb = Comparing, test_apart
+    nbdev.test.test_nb = test_apart
     nbdev.test.nbdev_test()
