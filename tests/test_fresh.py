@@ -25,7 +25,8 @@ def test_few_outputs_are_excused(name):
     assert compared >= 1 and excused <= .2*compared + 1
 
 
-@pytest.mark.parametrize('start', ['as here', 'spawn'])   # as on Windows
+# spawn: as on Windows
+@pytest.mark.parametrize('start', ['as here', pytest.param('spawn', marks=pytest.mark.long)])
 def test_nbdev_test_runs_each_apart_and_fails_where_an_output_has_changed(start, tmp_path):
     sources = {   # what each runs, and what it has stored
         'a_true': ('import sys, json; sys.old = 1; print(.5)', '0.5'),

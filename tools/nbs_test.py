@@ -62,6 +62,7 @@ def test_apart(*args, **options):
 
 
 if __name__ == '__main__':
-    for name in ('torch._dynamo', 'matplotlib.pyplot', 'pandas'): import_module(name)
+    if START == 'fork':
+        for name in ('torch._dynamo', 'matplotlib.pyplot', 'pandas'): import_module(name)
     nbdev.test.test_nb = test_apart
     nbdev.test.nbdev_test()
