@@ -42,7 +42,7 @@ base rate                   | base rate @glossary; Five words first
 bootstrap                   | bootstrap @glossary; By image or by writer
 is_3                        | is_3; is_3 @api
 fastbook                    | For readers of the book; @b_book
-backprop                    | backward pass @glossary; Third way: autograd; Something cleverer: autograd; autograd @glossary
+backprop                    | backward pass @glossary; Third way: autograd; autograd @glossary
 seven steps                 | The seven steps
 learning rate too high      | A rate too high; Learning rates
 lerning rate                | learning rate @glossary; Learning rates
@@ -115,7 +115,7 @@ convolutional               | convolution @glossary; A small network @convolutio
 max pooling                 | Pooling @convolution; pooling @glossary
 shifted digits              | Moved by three pixels @convolution; Shifts @convolution
 ece                         | expected_calibration_error; calibration @glossary
-png files                   | The same digits as a folder of files @a_files; Files against one archive @a_files
+png files                   | The same digits as a folder of files @a_files; Files against @a_files
 assert equal                | Too kind @c_testing; test_eq @c_testing
 widget                      | live_widget @d_explorable; An element @d_explorable
 draw a digit                | A pad to draw on @e_drawing; drawing_pad @e_drawing; @index
