@@ -14,13 +14,17 @@ here = Path(__file__).parent
 parser = ConfigParser()
 parser.read(here/'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
-lib, site = cfg['lib_path'], cfg['doc_host'] + cfg['doc_baseurl']
+lib, published = cfg['lib_path'], cfg.getboolean('published')
+addresses = {'author_email': cfg['author_email'], 'url': cfg['git_url'],   # of nobody until then
+             'project_urls': {'Documentation': cfg['doc_host'] + cfg['doc_baseurl']}}
 
 
 def absolute(link):
-    "The Markdown `link` from the top of the repository, as one that works on any page"
-    kind = 'raw' if link[1] else 'blob'
-    return f'{link[1]}{link[2]}({cfg["git_url"]}/{kind}/{cfg["branch"]}/'
+    "The Markdown `link` from the top of the repository, so that it works on any page, or its text"
+    picture, text, path = link.groups()
+    if not published: return '' if picture else text
+    kind = 'raw' if picture else 'blob'
+    return f'{picture}[{text}]({cfg["git_url"]}/{kind}/{cfg["branch"]}/{path})'
 
 
 def python_versions():
@@ -54,12 +58,10 @@ setup(
     name=cfg['lib_name'],
     version=cfg['version'],
     description=cfg['description'],
-    long_description=re.sub(r'(!?)(\[[^]]*\])\((?![a-z]+:|#)', absolute, readme),
+    long_description=re.sub(r'(!?)\[([^]]*)\]\((?![a-z]+:|#)([^)]*)\)', absolute, readme),
     long_description_content_type='text/markdown',
     author=cfg['author'],
-    author_email=cfg['author_email'],
-    url=cfg['git_url'],
-    project_urls={'Documentation': site},
+    **(addresses if published else {}),
     keywords=cfg['keywords'].split(),
     license_expression=cfg['license_expression'],
     license_files=['LICENSE', f'{lib}/data/LICENSE*', 'website/static/fonts/OFL.txt'],

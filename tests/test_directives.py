@@ -6,7 +6,7 @@ import pytest
 import yaml
 from nbdev.process import extract_directives
 
-from digit_under_hood.lab.directives import directives, split
+from digit_under_hood.lab.directives import builds, directives, split
 
 NOTEBOOKS = sorted((Path(__file__).parents[1]/'nbs').glob('*.ipynb'))
 
@@ -32,6 +32,12 @@ def test_a_value_that_is_not_yaml_is_told():
 
 def test_markdown_has_no_directives():
     assert directives(nbformat.v4.new_markdown_cell('#| hide')) == {}
+
+
+def test_the_module_that_a_notebook_makes():
+    cells = [nbformat.v4.new_markdown_cell('#| default_exp not_this'),
+             nbformat.v4.new_code_cell('#| hide'), nbformat.v4.new_code_cell('# | default_exp it')]
+    assert builds(cells) == 'it' and builds(cells[:2]) is None
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)

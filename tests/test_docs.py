@@ -16,6 +16,7 @@ from PIL import Image
 from digit_under_hood.lab.roles import plumbing
 from website import api, art, build, groups, markdown
 from website.check import check
+from website.examples import examples
 from website.page import Page
 from website.signatures import Module, rows
 
@@ -509,6 +510,28 @@ def test_reference_says_what_code_and_chapters_say(tmp_path):
     links = [a['href'] for a in soup(made.text).select('.where a')][:4]
     assert links[0] == 'm.html' and links[2] == 'm.html#f'
     assert all(h3['class'] == ['exported'] and h3.code for h3 in soup(made.text).select('h3'))
+
+
+NO_EXAMPLE = {'WRITERS': 'a path', 'MODELS': 'a list in words', 'WRITERS_SHA256': 'a checksum',
+              'SIGNED': 'colours', 'CODE': 'a path', 'STYLE': 'a style sheet'}   # only constants
+
+
+def test_reference_has_an_example_of_every_function_and_class():
+    text = (ROOT/'nbs'/'api.qmd').read_text(encoding='utf-8')
+    names = dict(zip(*[iter(re.split(r'^### `(\w+)`$', text, flags=re.M)[1:])]*2))
+    assert len(names) > 150
+    without = {name for name, said in names.items() if '\nFor example:\n' not in said}
+    assert without == set(NO_EXAMPLE) and all(map(str.isupper, without))
+
+
+def test_reference_shows_a_hidden_check_only_where_a_chapter_shows_no_use(tmp_path):
+    (tmp_path/'m.py').write_text(''.join(f'def {name}(x): "Do it"\n' for name in 'fgh'))
+    hidden = 'n = 1\ntest_eq(f(n), 0)\ntest_eq(f(2), 0)\nassert not g(2)\nassert not h(2)'
+    cells = [('#| export\ndef f(x): 0\ndef g(x): 0\ndef h(x): 0',), (f'#| hide\n{hidden}',),
+             ('assert not g(3)',), ('assert not h(3)',), ('h(4)',)]
+    page = paged(tmp_path, ('#| default_exp m',), *cells, name='04_m', lib_path=tmp_path)
+    found = {name: example.code for name, example in examples(page.path).items()}
+    assert found == {'f': 'n = 1\ntest_eq(f(n), 0)', 'g': 'assert not g(3)', 'h': 'h(4)'}
 
 
 def test_a_name_whose_code_is_not_shown_is_documented_in_its_chapter(tmp_path):

@@ -58,3 +58,39 @@ def test_many_on_a_page_disturb_nobody(desk, name, notebook, html):
     still = shown(first)
     assert use(desk, second) and shown(first) == still != shown(second)
     assert set(desk.evaluate('Object.getOwnPropertyNames(window)')) - before <= {'again'}
+
+
+TOP = """() => { const {top} = document.querySelector('[data-explorable=bend]')
+                    .getBoundingClientRect()
+                return -5 < top && top < 200 }"""
+
+
+def test_a_link_to_a_state_leads_to_where_it_is(reader, site):
+    "All at once, past folded parts; whoever has read on and reloads stays where they are"
+    page = reader('mlp.html')
+    part = page.locator('[data-explorable=bend]')
+    part.get_by_role('button', name='Copy link').click()
+    link = page.url
+    assert '#bend=' in link
+    for options in {}, DARK_PHONE:
+        page = reader(link.removeprefix(site), **options)
+        page.wait_for_function(TOP)
+        page.locator('[data-explorable=bend] .box').wait_for()
+        settle(page)
+        assert page.evaluate(TOP)
+    page.evaluate('scrollTo({top: 300, behavior: "instant"})')
+    page.reload()
+    page.locator('[data-explorable=bend] .box').wait_for()
+    settle(page)
+    assert page.evaluate('scrollY') < 400
+
+
+def test_a_link_that_names_a_section_too_leads_there(reader):
+    page = reader('mlp.html#questions&bend=_')
+    page.wait_for_function("""() => {
+        const {top} = document.querySelector('#questions').getBoundingClientRect()
+        return 0 <= top && top < 300 }""")
+    for hash in '#nothing=1', '#bend"]=1', '#%', '#&=&':
+        page = reader(f'mlp.html{hash}')
+        settle(page)
+        assert page.evaluate('scrollY') == 0

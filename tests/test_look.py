@@ -1,5 +1,6 @@
 "How pages look and where they lead: lines that wrap, and the address of the repository."
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -56,6 +57,9 @@ def test_links_lead_to_the_repository_only_where_it_is_published(some_pages):
         assert len(report) == bool(git), path.name
         assert ('git clone' in html) == (path.name == 'index.html' and bool(git))
         assert (address.UNKNOWN in html) == (path.name == 'index.html' and not git)
+        assert ('property="og:url"' in html) == bool(git), path.name
+        if not git: assert not re.search(r'digit-under-hood(/|\.github)', html), path.name
+    assert (out/'sitemap.xml').exists() == bool(git)
     html = (out/'similarity.html').read_text(encoding='utf-8')
     colab = 'https://colab.research.google.com/github/someone/course/blob/gh-pages/notebooks/'
     assert (f'{colab}02_similarity.ipynb' in html) == bool(git)
@@ -85,6 +89,18 @@ def test_readme_says_where_to_clone_from_or_that_it_is_not_published(where):
     assert (f'git clone {where}\n' in text) == bool(where)
     assert (address.UNKNOWN in text) == (not where)
     assert text.count('git clone') == bool(where)
+    assert (f'[course] @ git+{where}"' in text) == bool(where) != (address.COPY in text)
+    assert text.count('git+') == bool(where)
+
+
+def test_the_home_page_is_a_notebook_that_says_so_too():
+    stored = (ROOT/'nbs'/'index.ipynb').read_text(encoding='utf-8')
+    assert stored == readme.index(address.address())
+    known, unknown = readme.index(GIT), readme.index('')
+    assert f'"git clone {GIT}\\n"' in known and f'[course] @ git+{GIT}\\"' in known
+    assert address.UNKNOWN in unknown and address.COPY in unknown
+    assert 'git clone' not in unknown and 'git+' not in unknown
+    assert json.loads(known).keys() == json.loads(stored).keys()
 
 
 def test_text_that_is_not_made_names_no_address():

@@ -15,8 +15,9 @@ import nbformat
 import pytest
 import yaml
 from nbdev.config import get_config
+from nbdev.process import extract_directives
 
-from digit_under_hood.lab.directives import split
+from digit_under_hood.lab.directives import directives, split
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
@@ -78,8 +79,8 @@ def test_processing_keeps_every_paragraph_and_finds_title_and_promise(copy, path
 def test_quarto_can_read_every_directive(copy, path):
     for cell in nbformat.read(copy/'_proc'/path.name, 4).cells:
         if cell.cell_type != 'code': continue
-        lines = re.findall(r'^#\| *(.+)$', cell.source, re.M)
-        for line in lines: assert isinstance(yaml.safe_load(line), dict), line
+        directives(cell)      # their values are YAML
+        assert all(name.endswith(':') for name in extract_directives(cell, False)), cell.source
 
 
 @long

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from digit_under_hood.lab.directives import directives, split
+from digit_under_hood.lab.directives import builds, directives, split
 from digit_under_hood.practice import find_task, task_names
 
 ROOT = Path(__file__).parents[1]
@@ -158,22 +158,17 @@ def test_size(path):
     assert path.stat().st_size < 500_000
 
 
-def module(path):
-    "The module that a notebook exports to, if any"
-    found = (directives(cell).get('default_exp') for cell in code_cells(path))
-    return next(filter(None, found), None)
-
-
 @chapters
 def test_imports_only_earlier_chapters(path):
     "And from the appendices; what those export leans on no chapter, but for the command"
     on_top = ['trained', 'report', 'command']   # the first stands on chapter 08
-    order = [name for name in map(module, APPENDICES + CHAPTERS) if name not in on_top] + on_top
+    order = [name for book in APPENDICES + CHAPTERS
+             if (name := builds(read(book))) not in on_top] + on_top
     order.insert(order.index('fooling'), order.pop(order.index('trained')))
     cells = [c for c in code_cells(path) if path in CHAPTERS or is_export(c)]
     used = set(re.findall(r'digit_under_hood\.(\w+) import', '\n'.join(c.source for c in cells)))
     used.discard('tasks')   # plain files, which are read when one is asked for
-    assert used <= set(order[:order.index(module(path))])
+    assert used <= set(order[:order.index(builds(read(path)))])
 
 
 def test_all_37_questions():
@@ -190,7 +185,7 @@ def test_one_sitting(path):
     "At most 40 minutes, less the projects, at 200 words a minute and 5 seconds a line of code"
     cells = [*takewhile(lambda cell: not cell.source.startswith('## Projects'), read(path))]
     words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == 'markdown')
-    shown = (cell.source for cell in cells
+    shown = (split(cell.source)[1] for cell in cells
              if cell.cell_type == 'code' and 'hide' not in directives(cell))
-    lines = sum(len(re.findall(r'^(?!#\|)\s*\S', source, re.M)) for source in shown)
+    lines = sum(len(re.findall(r'^\s*\S', source, re.M)) for source in shown)
     assert words/200 + lines*5/60 <= 40

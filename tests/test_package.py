@@ -108,8 +108,32 @@ class Links(HTMLParser):
         self.found += [(tag, value or '') for name, value in attrs if name in ('href', 'src')]
 
 
-def test_long_description_needs_no_repository_beside_it(metadata):
+def described(folder: Path, published: bool) -> Metadata:
+    "What the package says of itself if `settings.ini` says whether it is `published`"
+    for name in ('setup.py', 'README.md'): shutil.copy(ROOT/name, folder)
+    text = (ROOT/'settings.ini').read_text(encoding='utf-8')
+    text = re.sub(r'^published = .*$', f'published = {published}', text, flags=re.M)
+    (folder/'settings.ini').write_text(text, encoding='utf-8')
+    run(sys.executable, 'setup.py', '-q', 'egg_info', cwd=folder)
+    [made] = folder.glob('*.egg-info/PKG-INFO')
+    return Metadata.from_email(made.read_bytes(), validate=False)
+
+
+def test_until_it_is_published_the_package_names_no_address(tmp_path):
+    metadata = described(tmp_path, False)
+    assert not (metadata.home_page or metadata.project_urls or metadata.author_email)
+    text = metadata.description or ''
+    html = MarkdownIt('commonmark').enable('table').render(text)
+    assert all(link.startswith(('https://', '#')) for _, link in Links(html).found)
+    assert 'git clone' not in text and not re.search(r'digit-under-hood(/|\.github)', text)
+    assert 'the same command' in text.lower() and '](' not in re.sub(r'\]\((https:|#)', '', text)
+
+
+def test_long_description_needs_no_repository_beside_it(tmp_path):
     "On a package index nothing lies beside the text: pictures and links name their whole address"
+    metadata = described(tmp_path, True)
+    assert metadata.home_page == cfg['git_url'] and len(metadata.project_urls or ()) == 1
+    assert metadata.author_email == cfg['author_email']
     html = MarkdownIt('commonmark').enable('table').render(metadata.description or '')
     found = Links(html).found
     here = re.escape(metadata.home_page or '')

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from website.search import search_index
 
@@ -41,7 +42,7 @@ base rate                   | base rate @glossary; Five words first
 bootstrap                   | bootstrap @glossary; By image or by writer
 is_3                        | is_3; is_3 @api
 fastbook                    | For readers of the book; @b_book
-backprop                    | Third way: autograd; Something cleverer: autograd; autograd @glossary
+backprop                    | backward pass @glossary; Third way: autograd; autograd @glossary
 seven steps                 | The seven steps
 learning rate too high      | A rate too high; Learning rates
 lerning rate                | learning rate @glossary; Learning rates
@@ -63,6 +64,7 @@ Learner.fit                 | Learner.fit @api
 lr_find                     | Learner.lr_find @api; Which learning rate
 callbacks                   | Callback; callback @glossary; Callback @api
 plot_loss                   | Learner.plot_loss @api
+train and eval mode         | mode @callbacks
 gpu                         | Somewhere faster; ToDevice; ToDevice @api
 fastai learner comparison   | The same weights as fastai
 optimizer                   | optimiser @glossary; The optimiser
@@ -77,11 +79,11 @@ dead relu                   | Dead units; dead unit @glossary; dead_units
 overfitting                 | overfitting @glossary; Are eight epochs enough
 log loss                    | cross-entropy @glossary; A loss that gives up
 install                     | Start here @index; Run it for a class @teachers
-how fast is it              | How fast @index; @benchmarks
+how fast is it              | How fast @index; @how_fast
 double lesson               | What fits into a lesson @teachers
 restart kernel              | Reset @teachers
 license                     | Licence @about; Licence @index
-who wrote the digits        | Where they come from
+who wrote the digits        | Who wrote them
 idx file format             | idx format @glossary; The file as it was published
 labels wrong                | Are the labels right
 softmax overflow            | @ten_digits; softmax @glossary
@@ -100,6 +102,35 @@ torchrun                    | torchrun @glossary; Real processes
 amdahl                      | Amdahl @glossary
 larger than memory          | More data than memory
 killed process resume       | One of them dies; Checkpoint; Checkpoint @api
+gradient descent            | gradient descent @glossary; The seven steps; The “stochastic” in SGD
+loss function               | loss @glossary; One number for how wrong
+windows                     | Start here @index; Run it for a class
+resume training             | A fit that goes on; Learner.load
+pickle                      | Never trust a pickle; @checkpoint
+learning rate schedule      | schedule @glossary; @schedules
+warm-up                     | one cycle @glossary; one_cycle @schedules; Up and down
+half precision              | Another number format @schedules; autocast @glossary
+cnn                         | convolution @glossary; A small network @convolution; @convolution
+convolutional               | convolution @glossary; A small network @convolution; @convolution
+max pooling                 | Pooling @convolution; pooling @glossary
+shifted digits              | Moved by three pixels @convolution; Shifts @convolution
+ece                         | expected_calibration_error; calibration @glossary
+png files                   | The same digits as a folder of files @a_files; Files against @a_files
+assert equal                | Too kind @c_testing; test_eq @c_testing
+widget                      | live_widget @d_explorable; An element @d_explorable
+draw a digit                | A pad to draw on @e_drawing; drawing_pad @e_drawing; @index
+import progress             | import_progress @f_progress; From one place to another @f_progress
+my code raised an error     | Raised @g_outcomes
+make a task                 | Tasks that answer @h_practice; A task is a class @h_practice
+multiple choice             | One of several @i_choose; Choose @i_choose
+flashcards                  | review @j_review; Card @j_review; @practice
+spaced repetition           | review @j_review; When to be asked again @j_review; @practice
+project checklist           | Projects with a checklist @k_projects; Project @k_projects
+command line                | @l_command
+pretrained model            | Models that are ready @m_trained; load_trained @m_trained
+training report             | report @n_report; The page @n_report; What a training leaves behind
+what have I solved          | What you have solved @practice; What is solved @j_review
+grading                     | Grade @teachers
 """
 
 
@@ -151,6 +182,23 @@ def test_what_readers_look_for_is_among_the_first_three(reader):
     found = {query: answer[:3] for (query, _), answer in zip(asked, answers, strict=True)}
     lost = [(query, found[query]) for query, places in asked if not wanted(places, found[query])]
     assert len(asked) >= 40 and len(lost) <= .05*len(asked), lost
+
+
+def test_every_page_of_the_sidebar_is_wanted(rows):
+    "By a query that names the page, or a heading that stands there alone (beside the reference)"
+    config = yaml.safe_load((ROOT/'_quarto.yml').read_text(encoding='utf-8'))
+    groups = config['website']['sidebar']['contents']
+    files = [name for group in groups
+             for name in (group['contents'] if isinstance(group, dict) else [group])]
+    pages = {re.sub(r'^\d\d[a-z]?_', '', Path(name).stem) for name in files}
+    headings = [(page.split('.')[0], heading) for page, _, entries in rows
+                for _, _, heading, *_ in entries]
+    asked = set()
+    for place in '; '.join(line.split('|')[1] for line in QUERIES.split('\n') if line).split(';'):
+        stands = {page for page, heading in headings if wanted(place, [[page, heading]])}
+        assert stands, f'no such place: {place}'
+        if '@' in place or len(stands := stands - {'api'}) == 1: asked |= stands
+    assert len(pages) > 40 and pages <= asked, pages - asked
 
 
 def test_a_heading_finds_its_section(reader, rows):

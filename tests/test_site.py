@@ -13,6 +13,8 @@ import nbformat
 import pytest
 from browsing import opened
 
+from digit_under_hood.lab.directives import directives
+
 ROOT = Path(__file__).parents[1]
 CFG = ConfigParser()
 CFG.read(ROOT/'settings.ini', encoding='utf-8')
@@ -52,7 +54,9 @@ def test_every_published_file_is_used(built):
     text = ' '.join(path.read_text(encoding='utf-8') for path in files
                     if path.suffix in ('.html', '.css', '.js'))
     spare = {path.name for path in files if path.name not in text}
-    assert spare - set(names()) == {'.nojekyll', 'sitemap.xml'}
+    published = CFG['DEFAULT'].getboolean('published')
+    hosts = {'.nojekyll', '404.html', *['sitemap.xml']*published}   # what they ask for themselves
+    assert hosts - {'404.html'} <= spare - set(names()) <= hosts
 
 
 # Every page
@@ -216,13 +220,17 @@ def test_links_resolve(visits, reader, site):
     assert any(address.endswith('.ipynb') for address in files)
 
 
-HIDDEN = re.compile(r'^#\|\s*(hide\b|export\s*$|default_exp|(output|include):\s*false)', re.M)
+def hidden(cell) -> bool:
+    "Does a page leave out what came out of this cell?"
+    options = directives(cell)
+    return (bool({'hide', 'export', 'default_exp'} & options.keys())
+            or False in (options.get('output'), options.get('include')))
 
 
 def printed(notebook: Path) -> list[str]:
     "What the cells of `notebook` that a page shows have printed, as stored"
     outputs = [output for cell in nbformat.read(notebook, 4).cells if cell.cell_type == 'code'
-               if not HIDDEN.search(cell.source) for output in cell.outputs]
+               if not hidden(cell) for output in cell.outputs]
     plain = [output.get('data', {}).get('text/plain', output.get('text', '')) for output in outputs
              if set(output.get('data', {})) <= {'text/plain'}]   # others come in a richer form
     return [text for text in plain if text.strip()]

@@ -4,6 +4,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 UNKNOWN = '# not published yet: start from a copy of the folder'
+COPY = 'path/to/digit_under_hood[course]'   # what pip installs as long as there is only a copy
 
 
 def address() -> str:
@@ -18,6 +19,8 @@ def addressed(
     text: str,      # Markdown
     where: str,     # the repository's address, or an empty string
 ) -> str:
-    "Let the lines of `text` that clone the repository name its address, or say that it has none"
+    "Let what clones or installs the repository name its address, or a copy where it has none"
     clone = f'git clone {where}' if where else UNKNOWN
-    return re.sub(r'^git clone \S+$', clone, text, flags=re.M)
+    text = re.sub(rf'^(?:git clone \S+|{re.escape(UNKNOWN)})$', clone, text, flags=re.M)
+    course = f'digit_under_hood[course] @ git+{where}' if where else COPY
+    return re.sub(rf'digit_under_hood\[course\] @ git\+[^\s"]+|{re.escape(COPY)}', course, text)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 
 from digit_under_hood.choose import Choose, Predict
-from digit_under_hood.lab.directives import split
+from digit_under_hood.lab.directives import builds, split
 from digit_under_hood.practice import Do, find_task, task_names
 
 NBS = Path(__file__).parents[1]/'nbs'
@@ -26,10 +26,8 @@ def chapters() -> dict[str, Path]:
     "The modules that have tasks, in the order of the course, each with its notebook"
     wanted, found = {name.partition('.')[0] for name in task_names()}, {}
     for path in sorted(NBS.glob('[0-9]*.ipynb')):
-        for cell in nbformat.read(path, 4).cells:
-            if cell.cell_type != 'code': continue
-            module = split(cell.source)[0].get('default_exp')
-            if module in wanted: found[module] = path
+        module = builds(nbformat.read(path, 4).cells)
+        if module in wanted: found[module] = path
     return found
 
 

@@ -14,7 +14,6 @@ import datetime
 import json
 import os
 import platform
-import re
 import shutil
 import statistics
 import subprocess
@@ -25,9 +24,13 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import nbformat
+
+from digit_under_hood.lab.directives import builds
+
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT/'nbs').glob('[0-9][0-9]*_*.ipynb'))
-MODULES = [re.search(r'default_exp (\w+)', p.read_text('utf-8'))[1] for p in CHAPTERS]   # in order
+MODULES = [builds(nbformat.read(path, 4).cells) for path in CHAPTERS]   # in order
 
 # Each cold measurement runs in a fresh interpreter and prints one number.
 CLOCK = """import time

@@ -1,8 +1,9 @@
-"""Make README.md from nbs/index.ipynb, without Quarto.
+"""Make README.md from nbs/index.ipynb, without Quarto; both name the repository's address, if any.
 
 nbconvert writes the Markdown. The pictures of the notebook go to nbs/index_files, and links are
 rewritten to start from the top of the repository, so that both show on a code host.
 """
+import json
 import re
 import shutil
 from pathlib import Path
@@ -48,8 +49,19 @@ def render(where: str):
     return addressed(text, where), resources['outputs']
 
 
+def index(where: str) -> str:
+    "The notebook of the home page, as JSON, for a repository at `where`"
+    text = (NBS/'index.ipynb').read_text(encoding='utf-8')
+    for cell in nbformat.reads(text, 4).cells:
+        lines = zip(cell.source.split('\n'), addressed(cell.source, where).split('\n'))
+        for changed in ((old, new) for old, new in lines if old != new):
+            text = text.replace(*(json.dumps(line, ensure_ascii=False)[1:-1] for line in changed))
+    return text
+
+
 def write():
-    "Write README.md and its pictures"
+    "Write README.md and its pictures, and the address into the notebook"
+    (NBS/'index.ipynb').write_text(index(address()), encoding='utf-8', newline='\n')
     text, pictures = render(address())
     shutil.rmtree(ROOT/PICTURES, ignore_errors=True)
     for path, data in pictures.items():

@@ -5,7 +5,10 @@ from html import escape
 from pathlib import Path
 
 from address import address
+from execnb.nbio import read_nb
 from nbdev.config import get_config
+
+from digit_under_hood.lab.directives import builds
 
 from .examples import examples
 from .signatures import Module, Row, call, fields, members, rows, takes_self
@@ -81,8 +84,7 @@ def entry(name: str, module: Module, modules: list[Module]) -> str:
 
 def api_page(lib: str, git: str, lib_path: Path, chapters: list[Path]) -> str:
     "The whole reference, modules in the order of the chapters"
-    built = {m[1]: path for path in chapters
-             if (m := re.search(r'#\| default_exp (\w+)', path.read_text(encoding='utf-8')))}
+    built = {name: path for path in chapters if (name := builds(read_nb(path).cells))}
     modules = [Module(lib_path/f'{name}.py') for name in built if (lib_path/f'{name}.py').exists()]
     text = HEAD
     for module in modules:

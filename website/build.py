@@ -110,10 +110,15 @@ def write(site: dict, pages: list[Page], nav: list) -> None:
     ranked = order + [page for page in listed if page not in order]   # search ranks chapters first
     texts = ((page.page, (out/page.page).read_text(encoding='utf-8')) for page in ranked)
     (out/'search.json').write_text(search_index(texts), encoding='utf-8')
-    urls = ''.join(f'<url><loc>{site["base"]}{page.page}</loc></url>\n' for page in listed)
-    (out/'sitemap.xml').write_text('<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns='
-        f'"http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n', encoding='utf-8')
+    if site['git']: (out/'sitemap.xml').write_text(sitemap(site, listed), encoding='utf-8')
     (out/'.nojekyll').touch()
+
+
+def sitemap(site: dict, pages: list[Page]) -> str:
+    "Where each page is once the site is published"
+    urls = ''.join(f'<url><loc>{site["base"]}{page.page}</loc></url>\n' for page in pages)
+    return ('<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns='
+            f'"http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n')
 
 
 def build() -> tuple[int, list[str]]:

@@ -29,15 +29,17 @@ def assigned(node: ast.stmt) -> set[str]:
     return made | ({node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else set())
 
 
-def shortened(code: str, name: str) -> tuple[str, bool]:
-    "The statements of `code` that use `name` and what those need; whether the last one is there"
+def shortened(code: str, name: str, first: bool = False) -> tuple[str, bool]:
+    """The statements of `code` that use `name` and what those need; whether the last one is there.
+
+    Of `code` that is long, or if `first`, only the first of them."""
     body, lines = ast.parse(code).body, code.split('\n')
 
     def text(kept):
         return '\n'.join('\n'.join(lines[n.lineno - 1:n.end_lineno]) for n in body if n in kept)
 
     users = [node for node in body if name in names(node)]
-    for wanted in (body, users, users[:1]):
+    for wanted in (users[:1],) if first else (body, users, users[:1]):
         kept, needs = list(wanted), set().union(*map(names, wanted))
         for node in reversed(body[:body.index(wanted[-1])]):
             if node not in kept and assigned(node) & needs:
@@ -57,8 +59,10 @@ def result(cell) -> str:
 
 
 def examples(path) -> dict[str, Example]:
-    "For each name that the notebook at `path` exports, its first use in a cell below"
-    waiting, checked, found = [], {}, {}
+    """For each name that the notebook at `path` exports, its first use in a cell below.
+
+    Where the chapter shows none a check must do, and where it shows no check a hidden one."""
+    waiting, hidden, checked, found = [], {}, {}, {}
     for cell in read_nb(path).cells:
         if cell.cell_type != 'code': continue
         options, code = split(cell.source)
@@ -66,12 +70,13 @@ def examples(path) -> dict[str, Example]:
         except SyntaxError: continue
         if {'export', 'exports'} & options.keys():
             waiting += [name for node in body for name in assigned(node)]
-        elif 'hide' not in options:
+        else:
             for name in [name for name in waiting if any(name in names(node) for node in body)]:
-                short, whole = shortened(code, name)
+                short, whole = shortened(code, name, 'hide' in options)
                 example = Example(short, result(cell) if whole and 'timing' not in options else '')
-                if all(map(is_check, body)): checked.setdefault(name, example)
+                if 'hide' in options: hidden.setdefault(name, example)
+                elif all(map(is_check, body)): checked.setdefault(name, example)
                 else:
                     found[name] = example
                     waiting.remove(name)
-    return checked | found
+    return hidden | checked | found

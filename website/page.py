@@ -9,6 +9,8 @@ import yaml
 from execnb.nbio import read_nb
 from nbdev.doclinks import NbdevLookup
 
+from digit_under_hood.lab.directives import builds
+
 from .api import entry
 from .cells import Filter, code_cell, fetched
 from .groups import Piece, guess, mark, parts, tidy
@@ -67,8 +69,7 @@ class Page:
         lines = [line for c in takewhile(sits, nb.cells) if c.cell_type == 'code'
                  for line in re.findall(r'^(?!#|\s*$)', c.source, re.M)]
         self.minutes = max(1, round(len(' '.join(prose).split())/220 + len(lines)/30))
-        m = re.search(r'^#\|\s*default_exp\s+(\w+)', code, re.M)
-        self.builds = m[1] if m else None
+        self.builds = builds(nb.cells)
         self.needs = re.findall(rf'^(?:from|import) {self.site["lib"]}\.(\w+)', code, re.M)
         self.needs += re.findall(r'\]\((\d\d[a-z]?_\w+\.ipynb)', ' '.join(prose[:2]))
         mark(nb.cells)

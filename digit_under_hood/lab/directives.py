@@ -26,3 +26,8 @@ def split(
 def directives(cell) -> dict[str, Any]:
     "Read the directives of a notebook's `cell`; one of Markdown has none"
     return split(cell.source)[0] if cell.cell_type == 'code' else {}
+
+
+def builds(cells) -> str | None:
+    "Name the module that the `cells` of a notebook make, if any"
+    return next(filter(None, (directives(cell).get('default_exp') for cell in cells)), None)

@@ -11,12 +11,20 @@
   const STOP = new Set(`a about an and are as at be but by can do does for from get give had has have how i if in into is it its me
     my of on one or so some such than that the their them then there these they this to use used using was we what when where which
     who why will with would you your`.split(/\s+/))
-  const SAME = [['backprop', 'backpropagation', 'backward'], ['install', 'installation', 'setup', 'pip', 'clone'],
+  const SAME = [['backprop', 'backpropagation', 'backward', 'autograd'], ['install', 'installation', 'setup', 'pip', 'clone'],
     ['mse', 'squared'], ['mae', 'l1'], ['network', 'mlp', 'net', 'neural', 'perceptron'], ['cuda', 'gpu', 'graphics'],
     ['speed', 'fast', 'faster', 'slow', 'benchmark', 'performance'], ['picture', 'image', 'photo'], ['exercise', 'task', 'turn'],
     ['quiz', 'question', 'questionnaire'], ['ragged', 'jagged', 'unequal'], ['dataset', 'data'], ['neuron', 'unit'],
-    ['wrote', 'written', 'write', 'writer', 'handwriting'], ['optimiser', 'optim'], ['nonlinearity', 'nonlinear', 'bend', 'relu'], ['teach', 'teacher', 'classroom'],
-    ['licence', 'copyright'], ['plot', 'draw', 'figure'], ['lr', 'rate'], ['uncertainty', 'interval'], ['cast', 'dtype']]
+    ['wrote', 'written'], ['writer', 'handwriting'], ['optimiser', 'optim'], ['nonlinearity', 'nonlinear', 'bend', 'relu'], ['teach', 'teacher', 'classroom'],
+    ['licence', 'copyright'], ['plot', 'draw', 'figure'], ['lr', 'rate'], ['uncertainty', 'interval'], ['cast', 'dtype'],
+    ['convolution', 'convolutional', 'cnn', 'convnet'], ['ece', 'expected_calibration_error'], ['grade', 'grading', 'homework', 'assignment'],
+    ['project', 'capstone'], ['terminal', 'cli'], ['shift', 'shifted', 'translation'], ['autocast', 'amp', 'bf16', 'fp16']]
+  const WEAK = new Set(['digit', 'image', 'model', 'function'])     // they stand nearly everywhere: to lack them costs little
+  // What readers call by words that the course has for other things, or has not: what to look for instead
+  const CALLED = [[/\bspaced repetition|\bflash ?cards?\b|\banki\b|\bforgetting curve/g, 'review cards'], [/\bloss function/g, 'loss'],
+    [/^windows\b|\bon windows\b/g, 'windows install'], [/\bcommand line\b/g, 'terminal command'], [/\b(resume|continue) (the |a )?(training|fit)\b/g, 'fit goes'],
+    [/\bpre-?trained\b/g, 'ready trained'], [/\bwarm-?up\b/g, 'one cycle'], [/\bunit tests?\b/g, 'test'],
+    [/\b(half|mixed) precision\b/g, 'another number format'], [/\b(larger|bigger) than (the )?memory\b/g, 'more data memory']]
   const SPELLED = { axes: 'axis', matrices: 'matrix', indices: 'index', color: 'colour', gray: 'grey', license: 'licence' }
   const WORD = /[\p{L}\p{N}_]+(?:[.'’-][\p{L}\p{N}_]+)*/gu
   const parts = word => [...new Set([word, ...word.split(/[.'’-]/), ...word.split(/[.'’_-]/)])].filter(Boolean)
@@ -40,14 +48,14 @@
       const places = pages.flatMap(([page, within, rows]) => rows.map(([id, kind, title, text, code]) =>
         ({ href: new URL(`../${page}${id && '#' + id}`, script).href, kind, title, text, code, within })))
       const index = new MiniSearch({ idField: 'n', fields: ['title', 'text', 'code', 'within'], tokenize: tokens, processTerm: indexed })
-      for (const place of places) place.name = tokens(place.title).map(asked).filter(Boolean).join(' ')
+      for (const place of places) place.name = [...new Set(tokens(place.title).map(asked).filter(Boolean))]
       return index.addAllAsync(places.map((place, n) => ({ ...place, n })), { chunkSize: 40 }).then(() => ({ index, places }))
     }).catch(error => { reading = null; throw error })
     return reading
   }
   function search({ index, places }, typed) {
-    const text = typed.slice(0, 200)
-    const words = (text.toLowerCase().match(WORD) ?? []).slice(0, 12)
+    const text = CALLED.reduce((text, [said, meant]) => text.replace(said, meant), typed.slice(0, 200).toLowerCase())
+    const words = (text.match(WORD) ?? []).slice(0, 12)
       .map(word => parts(word).map(asked).filter(Boolean)).filter(terms => terms.length)
     if (!words.length) return []
     const options = { processTerm: asked, boost: { title: 5, code: .3, within: .8 }, boostDocument: n => KIND[places[n].kind] ?? 1, bm25: { k: 1.2, b: .4, d: .5 },
@@ -57,12 +65,15 @@
     const known = new Set(hits.flatMap(hit => hit.queryTerms))
     const typo = term => known.has(term) ? false : term.length > 6 ? 2 : term.length > 3 ? 1 : false
     if (words.flat().some(typo)) hits = index.search(text, { ...options, fuzzy: typo })
-    const whole = words.map(terms => terms[0]).join(' ')
+    const whole = words.map(terms => terms[0])
+    const weight = words => words.reduce((sum, word) => sum + (WEAK.has(word) ? .3 : 1), 0), all = weight(whole)
+    // how much of what is asked the whole name of a place is
+    const named = name => name.length && name.every(word => whole.includes(word)) ? 2 * weight(name) / all : 0
     const ranked = hits.map(hit => {
       const place = places[hit.id]
       const share = words.map(terms => hit.queryTerms.includes(terms[0]) ? 1 : terms.filter(t => hit.queryTerms.includes(t)).length / terms.length)
-      const part = share.reduce((a, b) => a + b) / words.length
-      return { ...place, words: new Set(hit.terms), score: hit.score * part ** 2 * (place.name === whole ? 3 : 1) }
+      const part = share.reduce((sum, s, i) => sum + s * weight([whole[i]]), 0) / all
+      return { ...place, words: new Set(hit.terms), score: hit.score * part ** 2 * (1 + named(place.name) * part ** 2) }
     }).sort((a, b) => b.score - a.score).filter((hit, n, all) => hit.score > all[0].score / 20)
     const seen = new Set()
     return ranked.filter(hit => !seen.has(hit.href) && seen.add(hit.href))

@@ -122,9 +122,23 @@ if (heads.length) {
 function place(hash) {
   try { return document.getElementById(decodeURIComponent(hash.slice(1))) } catch { return null }   // `#%` is no address
 }
-function unfold() {
-  const target = place(location.hash)
-  for (let d = target && target.closest('details'); d; d = d.parentElement.closest('details')) d.open = true
+function unfold(target) {
+  for (let d = target?.closest('details'); d; d = d.parentElement.closest('details')) d.open = true
 }
-addEventListener('hashchange', unfold)
-unfold()
+addEventListener('hashchange', () => unfold(place(location.hash)))
+unfold(place(location.hash))
+
+// A link to what a reader made of an explorable (`#bend=…`) leads to it, or to a section that it names too
+// (`#why-30&bend=…`). After a reload, or on the way back, the browser knows the reader's place better.
+
+const state = [...new URLSearchParams(location.hash.slice(1))]
+const wanted = state.map(([name, value]) => !value && place(`#${name}`)).find(Boolean)
+  ?? state.map(([name]) => $(`[data-explorable="${CSS.escape(name)}"]`)).find(Boolean)
+if (wanted && performance.getEntriesByType('navigation')[0]?.type === 'navigate') {
+  let moved = false
+  for (const kind of ['wheel', 'touchstart', 'pointerdown', 'keydown']) addEventListener(kind, () => { moved = true }, { once: true, passive: true })
+  const show = () => { if (!moved) wanted.scrollIntoView({ behavior: 'instant' }) }
+  unfold(wanted)
+  show()
+  addEventListener('load', () => document.fonts.ready.then(() => requestAnimationFrame(show)))   // what stands above has its height now
+}
