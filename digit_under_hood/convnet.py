@@ -85,7 +85,6 @@ def convolve(
     "Compute what each kernel gives at each place of each image, as one matrix product"
     check(xb=(xb, 'floats (n, c, h, w)'), weight=(weight, 'floats (out, c, kh, kw)'),
           stride=(stride, 'a whole number from 1'), padding=(padding, 'a whole number from 0'))
-    if bias is not None: check(bias=(bias, f'floats ({len(weight)},)'))
     kernel = weight.shape[2:]
     rows, columns = [(size + 2*padding - k)//stride + 1 for size, k in zip(xb.shape[2:], kernel)]
     if rows < 1 or columns < 1:
@@ -104,8 +103,7 @@ def conv_net(
 )->nn.Sequential:       # takes shape (n, 1, side, side), gives (n, n_out)
     "Build convolutions of 3 by 3 with batch norm and ReLU, and a linear layer at their end"
     check(layers=(layers, 'a list'), n_out=(n_out, 'a whole number from 1'),
-          seed=(0 if seed is None else seed, 'a whole number from 0'),
-          side=(side, 'a whole number from 1'))
+          side=(side, 'a whole number from 1'), seed=(seed, 'a whole number from 0, or None'))
     modules, channels = [], 1
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None: torch.manual_seed(seed)
@@ -130,8 +128,7 @@ class Shifts(Callback):
         groups:int=8,       # how many different shifts in a batch
         seed:int|None=None, # makes the shifts repeatable
     ):
-        check(most=(most, 'a whole number from 0'), groups=(groups, 'a whole number from 1'),
-              seed=(0 if seed is None else seed, 'a whole number from 0'))
+        check(most=(most, 'a whole number from 0'), groups=(groups, 'a whole number from 1'))
         self.most, self.groups = most, groups
         self.rng = None if seed is None else torch.Generator().manual_seed(seed)
 

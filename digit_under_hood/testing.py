@@ -82,7 +82,7 @@ def _is_list(value)->bool:
 
 # %% ../nbs/c_testing.ipynb #f1a6b7c8
 #| code-fold: true
-_KINDS = {   # first of the numbers in a tensor, then of all else
+_KINDS = {   # of the numbers in a tensor
     'numbers': lambda t: True,
     'numbers from 0 to 1': lambda t: ((t >= 0) & (t <= 1)).all(),
     'whole numbers': lambda t: (t == t.long()).all(),
@@ -92,6 +92,11 @@ _KINDS = {   # first of the numbers in a tensor, then of all else
     'floats without nan': lambda t: t.is_floating_point() and not t.isnan().any(),
     'finite floats': lambda t: t.is_floating_point() and t.isfinite().all(),
     'floats with requires_grad': lambda t: t.is_floating_point() and t.is_leaf and t.requires_grad,
+}
+
+# %% ../nbs/c_testing.ipynb #f1a6b7c9
+#| code-fold: true
+_KINDS |= {   # of all else
     'a number or a tensor': lambda v: isinstance(v, torch.Tensor) or isfinite(_number(v)),
     'a number above 0': lambda v: 0 < _number(v) < inf,
     'a number above 0, or inf': lambda v: _number(v) > 0,
@@ -99,6 +104,7 @@ _KINDS = {   # first of the numbers in a tensor, then of all else
     'a number from 0 to below 1': lambda v: 0 <= _number(v) < 1,
     'a number from 0': lambda v: 0 <= _number(v) < inf,
     'a whole number': lambda v: isinstance(v, Integral),
+    'a whole number from 0, or None': lambda v: v is None or _whole(v) >= 0,
     'a whole number from 0': lambda v: _whole(v) >= 0,
     'a whole number from 1': lambda v: _whole(v) >= 1,
     'a size': lambda v: all(_whole(n) > 0 for n in (v if isinstance(v, tuple | list) else [v])),

@@ -104,8 +104,7 @@ class DataLoader:
         self.x, self.y = torch.as_tensor(x), torch.as_tensor(y)
         if len(self.x) != len(self.y):
             raise ValueError(f'y: got {len(self.y)} rows, wants as many as x, {len(self.x)}')
-        check(bs=(bs, 'a whole number from 1'),
-              seed=(0 if seed is None else seed, 'a whole number from 0'))
+        check(bs=(bs, 'a whole number from 1'), seed=(seed, 'a whole number from 0, or None'))
         if not 0 <= shard[0] < shard[1]:
             raise ValueError(f'shard: got {shard}, wants (part, parts), part from 0 to below parts')
         if shuffle and seed is None and shard[1] > 1:
