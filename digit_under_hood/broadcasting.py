@@ -13,6 +13,7 @@ import torch
 
 from .explorable import Explorable, pack, still_png
 from .similarity import l1_distance
+from .testing import check
 
 # %% ../nbs/03a_broadcasting.ipynb #9af50335
 class BroadcastSteps(NamedTuple):
@@ -56,6 +57,7 @@ def broadcast_explorer(
     pairs:Sequence[tuple[Sequence[int], Sequence[int]]], # to start from; the first must fit
 )->Explorable:
     "Make a view of two shapes of up to four axes to be changed, and of what comes out"
+    check(pairs=(pairs, 'a list'))
     pairs = [(_sizes('pairs', a), _sizes('pairs', b)) for a, b in pairs]
     if wide := [shape for pair in pairs for shape in pair if len(shape) > 4]:
         raise ValueError(f'pairs: got {wide[0]}, wants at most four axes')

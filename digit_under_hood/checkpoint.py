@@ -23,6 +23,7 @@ from torch import nn
 
 from .callbacks import resume
 from .learner import Learner
+from .testing import check
 
 # %% ../nbs/06e_checkpoint.ipynb #33cb89a9
 def write_file(
@@ -30,6 +31,7 @@ def write_file(
     path:str|Path, # where; the mode of an older file there, or a link, stays
 )->Path:
     "Write `data` with `torch.save`, whole or not at all"
+    check(path=(path, 'a path'))
     path = Path(path).resolve()
     for old in path.parent.glob(f'.{escape(path.name)}.*.part'):   # of a program that was killed
         with suppress(FileNotFoundError):   # another writer was quicker
@@ -44,6 +46,7 @@ def write_file(
 # %% ../nbs/06e_checkpoint.ipynb #b0ce10cd
 def read_file(path:str|Path):
     "Read a file of `write_file`; a `ValueError` if it is another one, or damaged"
+    check(path=(path, 'a path'))
     data = Path(path).read_bytes()   # an error of the disk comes out as it is
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -58,6 +61,7 @@ def save_weights(
     path:str|Path,
 )->Path:
     "Write parameters and buffers of `model` to `path`, whole or not at all"
+    check(model=(model, 'an nn.Module'))
     return write_file(model.state_dict(), path)
 
 # %% ../nbs/06e_checkpoint.ipynb #46c1a4e7
@@ -90,6 +94,7 @@ def load_weights(
     path:str|Path,
 )->None:
     "Read a file of `save_weights` into `model`; a `ValueError`, and no change, if it does not fit"
+    check(model=(model, 'an nn.Module'))
     state = read_file(path)
     _check(model, state)
     model.load_state_dict(state)

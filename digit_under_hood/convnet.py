@@ -42,7 +42,8 @@ def shift(
     down:int,            # pixels down, up if below 0
 )->torch.Tensor:         # the same shape
     "Move images, and fill with paper what comes in at the edge"
-    check(images=(images, 'numbers (..., h, w)'))
+    check(images=(images, 'numbers (..., h, w)'), across=(across, 'a whole number'),
+          down=(down, 'a whole number'))
     return F.pad(images, (across, -across, down, -down))
 
 # %% ../nbs/09_convolution.ipynb #5b1c09e1
@@ -102,7 +103,7 @@ def conv_net(
 )->nn.Sequential:       # takes shape (n, 1, side, side), gives (n, n_out)
     "Build convolutions of 3 by 3 with batch norm and ReLU, and a linear layer at their end"
     check(layers=(layers, 'a list'), n_out=(n_out, 'a whole number from 1'),
-          side=(side, 'a whole number from 1'))
+          side=(side, 'a whole number from 1'), seed=(seed, 'a whole number from 0, or None'))
     modules, channels = [], 1
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None: torch.manual_seed(seed)

@@ -175,6 +175,6 @@ def step_seconds(
     "Predict the seconds of a step: the fixed part, a share of the work, and a ring all-reduce"
     check(n=(n, 'a whole number from 1'), fixed=(fixed, 'a number from 0'),
           work=(work, 'a number from 0'), size=(size, 'a number from 0'),
-          latency=(latency, 'a number from 0'))
-    if not bandwidth > 0: raise ValueError(f'bandwidth: got {bandwidth}, wants a number above 0')
+          latency=(latency, 'a number from 0'),
+          bandwidth=(bandwidth, 'a number above 0, or inf'))
     return fixed + work/n + 2*(n - 1)*(size/n/bandwidth + latency)

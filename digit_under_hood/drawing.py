@@ -33,7 +33,7 @@ def typical_shapes(
     rounds:int=10,
 )->torch.Tensor:         # uint8 from 0 to 7, shape (k, 196)
     "Find `k` shapes that stand for those of all `images` (k-means)"
-    check(images=(images, 'floats (n, 28, 28)'), k=(k, 'a whole number from 1'),
+    check(images=(images, 'floats without nan (n, 28, 28)'), k=(k, 'a whole number from 1'),
           rounds=(rounds, 'a whole number from 0'))
     if not 0 < k <= len(images): raise ValueError(f'k: got {k}, wants 1 to {len(images)}')
     seen = shapes(images)

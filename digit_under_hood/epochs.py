@@ -56,6 +56,7 @@ def train_epoch(
     check(model=(model, 'a function'), lr=(lr, 'a number from 0'), params=(params, 'a list'),
           dl=(dl, 'a list of batches'))
     params, total, n = list(params), 0., 0
+    if not params: raise ValueError('params: got none, wants tensors to train')
     for xb, yb in dl:
         for p in params: p.grad = None                    # also what was left by others
         total += calc_grad(xb, yb, model, loss_func).item()*len(xb)
@@ -94,7 +95,7 @@ def fit_linear(
 )->SimpleNamespace:      # model, weights, bias; losses, accs, history: one a look
     "Train a linear model; return it with what it measured and what it was after each epoch"
     check(train=(train, 'a list'), valid=(valid, 'a list'),
-          epochs=(epochs, 'a whole number from 0'))
+          epochs=(epochs, 'a whole number from 0'), seed=(seed, 'a whole number from 0'))
     torch.manual_seed(seed)
     weights, bias = init_params((train[0].shape[1], 1), std), init_params(1, std)
     model = partial(linear1, weights=weights, bias=bias)

@@ -129,7 +129,8 @@ def check_gradients(
     seed:int=42,
 )->dict[str, float]:    # the largest error of each parameter, in the same parts
     "Compare gradients with measured slopes; raise `AssertionError` that names what is off"
-    check(tol=(tol, 'a number above 0'), k=(k, 'a whole number from 1'))
+    check(tol=(tol, 'a number above 0'), k=(k, 'a whole number from 1'),
+          seed=(seed, 'a whole number from 0'))
     worst, draw = {}, torch.Generator().manual_seed(seed)
     params, grads = _evidence(params, loss_func, grads)
     for (name, p), grad in zip(params.items(), grads):

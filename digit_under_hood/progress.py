@@ -16,6 +16,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from .testing import check
+
 # %% ../nbs/f_progress.ipynb #ef4b1ac8
 def progress_path()->Path:
     "Give the place of the file that remembers what was solved"
@@ -99,6 +101,7 @@ def import_progress(
     file:str|Path, # saved by `export_progress`, or by the page of the site
 )->dict[str, Any]:
     "Join what `file` holds with what was solved here; raise `ValueError` if it is no such file"
+    check(file=(file, 'a path'))
     try: other = json.loads(Path(file).read_text(encoding='utf-8'))
     except ValueError: other = {}
     if not _sound(other): raise ValueError(f'file: got {str(file)!r}, wants one of saved progress')
@@ -109,6 +112,7 @@ def export_progress(
     file:str|Path='progress.json', # in the folder of the notebook, if nothing else is said
 )->Path:
     "Save what was solved as a file, to be joined elsewhere"
+    check(file=(file, 'a path'))
     file = Path(file)
     file.write_text(json.dumps(read_progress(), indent=1), encoding='utf-8')
     return file

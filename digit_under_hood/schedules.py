@@ -23,8 +23,7 @@ def one_cycle(
 )->Callable:          # from the part that is done, 0 to 1, to the value
     "Make a plan that goes from `start` to `peak` and on to `end`, each way by half a wave"
     check(start=(start, 'a number from 0'), peak=(peak, 'a number from 0'),
-          end=(end, 'a number from 0'))
-    if not 0 < rise < 1: raise ValueError(f'rise: got {rise}, wants above 0 and below 1')
+          end=(end, 'a number from 0'), rise=(rise, 'a number above 0 and below 1'))
     def plan(part):
         way = (start, peak, part/rise) if part < rise else (peak, end, (part - rise)/(1 - rise))
         here, there, done = way
@@ -37,8 +36,7 @@ def set_momentum(
     momentum:float, # share of the last change that is kept, from 0 to below 1
 )->None:
     "Give every group of parameters `momentum`; raise a `ValueError` if it has no such thing"
-    check(momentum=(momentum, 'a number from 0'))
-    if momentum >= 1: raise ValueError(f'momentum: got {momentum}, wants 0 to below 1')
+    check(opt=(opt, 'an optimiser'), momentum=(momentum, 'a number from 0 to below 1'))
     for group in opt.param_groups:
         if 'betas' in group: group['betas'] = (momentum, *group['betas'][1:])
         elif 'momentum' in group: group['momentum'] = momentum
@@ -52,7 +50,9 @@ class Schedule(Callback):
     def __init__(self,
         lr:Callable,                 # from the part of the fit that is done, 0 to 1, to the factor
         momentum:Callable|None=None, # from the same to the momentum; None leaves it alone
-    ): self.lr, self.momentum = lr, momentum
+    ):
+        check(lr=(lr, 'a function'), momentum=(lr if momentum is None else momentum, 'a function'))
+        self.lr, self.momentum = lr, momentum
 
     def before_fit(self, learn):
         self.steps = learn.epochs*length_hint(learn.dls.train)

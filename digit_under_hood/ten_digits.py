@@ -103,8 +103,9 @@ def train_classifier(
     "Train `model` with `cross_entropy`, and return the Learner"
     check(model=(model, 'an nn.Module'), lr=(lr, 'a number from 0'),
           momentum=(momentum, 'a number from 0'), seed=(seed, 'a whole number from 0'))
-    if not isinstance(train, tuple | list) or len(train) != 2:
-        raise TypeError(f'train: got {train!r:.60}, wants images and class numbers')
+    for name, pair in dict(train=train, valid=train if valid is None else valid).items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(f'{name}: got {pair!r:.60}, wants images and class numbers')
     dtype = next(model.parameters()).dtype
     def cast(xb, yb): return xb.to(dtype), yb
     dls = DataLoaders(DataLoader(*train, bs, shuffle=True, seed=seed, transform=cast),

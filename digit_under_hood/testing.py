@@ -8,8 +8,9 @@ __all__ = ['test_eq', 'test_close', 'check', 'ExceptionExpected', 'test_fail', '
 # %% ../nbs/c_testing.ipynb #e76bbfe2
 from collections.abc import Iterable
 from math import inf, isfinite, nan
-from numbers import Number, Real
+from numbers import Integral, Number, Real
 from operator import index
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -81,7 +82,7 @@ def _is_list(value)->bool:
 
 # %% ../nbs/c_testing.ipynb #f1a6b7c8
 #| code-fold: true
-_KINDS = {   # first of the numbers in a tensor, then of all else
+_KINDS = {   # of the numbers in a tensor
     'numbers': lambda t: True,
     'numbers from 0 to 1': lambda t: ((t >= 0) & (t <= 1)).all(),
     'whole numbers': lambda t: (t == t.long()).all(),
@@ -91,9 +92,19 @@ _KINDS = {   # first of the numbers in a tensor, then of all else
     'floats without nan': lambda t: t.is_floating_point() and not t.isnan().any(),
     'finite floats': lambda t: t.is_floating_point() and t.isfinite().all(),
     'floats with requires_grad': lambda t: t.is_floating_point() and t.is_leaf and t.requires_grad,
+}
+
+# %% ../nbs/c_testing.ipynb #f1a6b7c9
+#| code-fold: true
+_KINDS |= {   # of all else
     'a number or a tensor': lambda v: isinstance(v, torch.Tensor) or isfinite(_number(v)),
     'a number above 0': lambda v: 0 < _number(v) < inf,
+    'a number above 0, or inf': lambda v: _number(v) > 0,
+    'a number above 0 and below 1': lambda v: 0 < _number(v) < 1,
+    'a number from 0 to below 1': lambda v: 0 <= _number(v) < 1,
     'a number from 0': lambda v: 0 <= _number(v) < inf,
+    'a whole number': lambda v: isinstance(v, Integral),
+    'a whole number from 0, or None': lambda v: v is None or _whole(v) >= 0,
     'a whole number from 0': lambda v: _whole(v) >= 0,
     'a whole number from 1': lambda v: _whole(v) >= 1,
     'a size': lambda v: all(_whole(n) > 0 for n in (v if isinstance(v, tuple | list) else [v])),
@@ -101,7 +112,9 @@ _KINDS = {   # first of the numbers in a tensor, then of all else
     'a list of batches': lambda v: _is_list(v) and (not isinstance(v, tuple | list) or all(
         isinstance(batch, tuple | list) and len(batch) == 2 for batch in v)),
     'three numbers': lambda v: isinstance(v, tuple | list | torch.Tensor) and len(v) == 3,
+    'a path': lambda v: isinstance(v, str | Path),
     'a function': callable,
+    'an optimiser': lambda v: hasattr(v, 'param_groups'),
     'an nn.Module': lambda v: isinstance(v, torch.nn.Module),
     'an nn.Sequential': lambda v: isinstance(v, torch.nn.Sequential),
 }

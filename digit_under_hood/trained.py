@@ -40,7 +40,7 @@ def read_ink(
         picture = ImageOps.exif_transpose(Image.open(path))   # a phone may be held sideways
         colours = np.asarray(picture if picture.mode[0] in 'IF' else picture.convert('RGBA'), float)
         if not np.isfinite(colours).all(): raise ValueError('nan or infinite')
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, Image.DecompressionBombError) as error:
         raise OSError(f'image: got {path}, wants a file with a picture') from error
     clear = colours.ndim == 3 and colours[..., 3].min() < 128   # only what is drawn is opaque
     colours = colours[..., 3:] if clear else np.atleast_3d(colours)[..., :3]
@@ -69,8 +69,7 @@ def boxed(
     small = _shares(up, down, scale) @ ink[up:down, left:right] @ _shares(left, right, scale).T
     balance = [14.5 - line @ np.arange(len(line))/line.sum() for line in map(small.sum, (1, 0))]
     row, column = (min(max(int(at), 0), 28 - n) for at, n in zip(balance, small.shape))
-    placed = np.pad(small/small.max(), [(row, 28), (column, 28)])[:28, :28]
-    return torch.tensor(placed, dtype=torch.float32)
+    return torch.tensor(np.pad(small/small.max(), [(row, 28), (column, 28)])[:28, :28]).float()
 
 # %% ../nbs/m_trained.ipynb #21de85b7
 class NearestIdeal(nn.Module):
@@ -97,6 +96,7 @@ class Trained:
 
 def new_net(model:str, n:int, seed:int=0)->nn.Module:
     "Build a network with `n` scores, of one of the rungs in `MODELS`"
+    check(n=(n, 'a whole number from 1'), seed=(seed, 'a whole number from 0'))
     if model == 'mlp': return simple_net(30, n_out=n, seed=seed)
     if model == 'ideal': return NearestIdeal(n)
     if model == 'conv':
@@ -143,8 +143,8 @@ def save_trained(trained:Trained, path:str|Path)->Path:
 # %% ../nbs/m_trained.ipynb #b031eb99
 def load_trained(path:str|Path='mlp')->Trained:
     "Read a file of `save_trained`, or a model in the package by its name; else raise `ValueError`"
-    if (WEIGHTS/f'{path}.safetensors').exists(): path = WEIGHTS/f'{path}.safetensors'
-    if not Path(path).is_file(): raise ValueError(f'model: got {path}, wants {MODELS}, or a file')
+    path = own if (own := WEIGHTS/f'{path}.safetensors').exists() else Path(str(path))
+    if not path.is_file(): raise ValueError(f'model: got {path}, wants {MODELS}, or a file')
     try:
         with safe_open(path, 'pt') as file:
             about = file.metadata()

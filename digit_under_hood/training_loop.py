@@ -7,12 +7,13 @@ __all__ = ['set_lr', 'BasicOptim', 'SGD', 'take', 'DataLoader', 'DataLoaders', '
 
 # %% ../nbs/06a_training_loop.ipynb #4e19afaa
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false
-import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import torch
 from fastcore.basics import patch
+
+from .testing import check
 
 # %% ../nbs/06a_training_loop.ipynb #cbcef06b
 def set_lr(
@@ -20,7 +21,7 @@ def set_lr(
     lr:float, # learning rate, a finite number from 0 up
 )->None:
     "Give every group of parameters the rate `lr`; raise a `ValueError` if it is none"
-    if not 0 <= lr < math.inf: raise ValueError(f'lr: got {lr}, wants a finite number from 0 up')
+    check(opt=(opt, 'an optimiser'), lr=(lr, 'a number from 0'))
     for group in opt.param_groups: group['lr'] = lr
 
 # %% ../nbs/06a_training_loop.ipynb #75693ff1
@@ -60,7 +61,7 @@ class SGD(BasicOptim):
         momentum:float=0., # share of the last change that is kept, from 0 to below 1
     ):
         super().__init__(params, lr)
-        if not 0 <= momentum < 1: raise ValueError(f'momentum: got {momentum}, wants 0 to below 1')
+        check(momentum=(momentum, 'a number from 0 to below 1'))
         self.param_groups[0]['momentum'], self.last = momentum, {}
 
     def change(self, p):
@@ -103,7 +104,7 @@ class DataLoader:
         self.x, self.y = torch.as_tensor(x), torch.as_tensor(y)
         if len(self.x) != len(self.y):
             raise ValueError(f'y: got {len(self.y)} rows, wants as many as x, {len(self.x)}')
-        if not isinstance(bs, int) or bs < 1: raise ValueError(f'bs: got {bs}, wants 1 or more')
+        check(bs=(bs, 'a whole number from 1'), seed=(seed, 'a whole number from 0, or None'))
         if not 0 <= shard[0] < shard[1]:
             raise ValueError(f'shard: got {shard}, wants (part, parts), part from 0 to below parts')
         if shuffle and seed is None and shard[1] > 1:
