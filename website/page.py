@@ -102,8 +102,12 @@ class Page:
             else: yield from self.prose(cell)
 
     def prose(self, cell) -> Iterator[Piece]:
-        "HTML of Markdown: what comments on a guess and what asks for one belong to their cards"
+        """HTML of Markdown: what comments on a guess and what asks for one belong to their cards.
+
+        Of a comment of several paragraphs the last leads on, to what all are to read."""
         comment, text, prompt = parts(cell.source)
+        if 'comments' in cell and (leads := comment.rstrip().rfind('\n\n')) > 0:
+            comment, text = comment[:leads], comment[leads:] + text
         card = cell.get('card')
         between = None if prompt else card   # text within the answers
         cards = [cell.get('comments', between), between, card]
