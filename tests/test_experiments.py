@@ -92,9 +92,8 @@ def taken(
     for cell in book(chapter):
         if cell.cell_type != 'code': continue
         for node in ast.parse(re.sub('^%.*', '', split(cell.source)[1], flags=re.M)).body:
-            made = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)
-                    and isinstance(n.ctx, ast.Store)} if isinstance(node, ast.Assign) else {
-                        getattr(node, 'name', '')}
+            targets = [n for target in getattr(node, 'targets', []) for n in ast.walk(target)]
+            made = {getattr(n, 'id', getattr(n, 'name', '')) for n in [node, *targets]}
             if isinstance(node, ast.Import | ast.ImportFrom) or made & {*names}:
                 exec(compile(ast.Module([node], []), f'<{chapter}>', 'exec'), space)
     return SimpleNamespace(**space)
@@ -899,12 +898,12 @@ def test_07a_2_by_hand():
 @long
 def test_07a_3_more_time():
     from digit_under_hood.mlp import relu_fit
-    own = taken('07a', 'curve', 't', 'target', 'places', 'ladder', 'train_side_by_side', 'error',
-                relu_fit=relu_fit)
+    own = taken('07a', 'curve', 't', 'target', 'places', 'heights', 'ladder', 'train_side_by_side',
+                'error', relu_fit=relu_fit)
     [stays], [better] = told('07a', 'It comes to # and'), told('07a', 'below # in place')
     nets = [own.ladder(start)[19] for start in (0*own.heights, own.heights)]
     for _ in range(5):
-        own.train_side_by_side(nets, own.places.double(), own.heights.double(), 1000)
+        own.train_side_by_side(nets, own.places, own.heights, 1000)
     assert close([own.error(nets[0])], [stays], .0005) and own.error(nets[1]) < better
 
 
