@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from math import inf, isfinite, nan
 from numbers import Integral, Number, Real
 from operator import index
-from pathlib import Path
+from os import PathLike
 
 import numpy as np
 import torch
@@ -112,7 +112,7 @@ _KINDS |= {   # of all else
     'a list of batches': lambda v: _is_list(v) and (not isinstance(v, tuple | list) or all(
         isinstance(batch, tuple | list) and len(batch) == 2 for batch in v)),
     'three numbers': lambda v: isinstance(v, tuple | list | torch.Tensor) and len(v) == 3,
-    'a path': lambda v: isinstance(v, str | Path),
+    'a path': lambda v: isinstance(v, str | PathLike),
     'a function': callable,
     'an optimiser': lambda v: hasattr(v, 'param_groups'),
     'an nn.Module': lambda v: isinstance(v, torch.nn.Module),

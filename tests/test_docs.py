@@ -122,6 +122,12 @@ def test_a_guess_folds_what_comes_out_and_what_is_said_of_it(tmp_path):
     assert button['aria-controls'] == main.select_one('.answer')['id']
 
 
+def test_what_leads_on_from_a_comment_is_for_all(tmp_path):
+    page = paged(tmp_path, ASKED, SUM, 'Three.\n\nReally.\n\nNow add:', SUM)
+    assert card_of(page)[1] == '3Three.Really.'
+    assert soup(page.text).select('.guess ~ p')[0].get_text() == 'Now add:'
+
+
 @pytest.mark.parametrize('answer', [
     ("test_fail(lambda: 1/0, contains='zero')",),               # the code says it
     ('fig, ax = plt.subplots()\nax.plot(x)\nax.set(a=1)\nax.legend()\nplt.show()', SUM[1]),

@@ -816,7 +816,7 @@ def test_06e_1_what_does_it_weigh(tmp_path):
     net = torch.nn.Sequential(torch.nn.Linear(784, 30), torch.nn.ReLU(), torch.nn.Linear(30, 1))
     more = save_weights(net, tmp_path/'net.pth').stat().st_size - 4*sum(
         p.numel() for p in net.parameters())
-    assert 'a few kilobytes more' in your_turn('06e') and 1000 < more < 6000
+    assert 'few kilobytes more' in your_turn('06e') and 1000 < more < 6000
 
 
 def test_06e_2_every_epoch(tmp_path):
@@ -904,7 +904,7 @@ def test_07a_3_more_time():
     nets = [own.ladder(start)[19] for start in (0*own.heights, own.heights)]
     for _ in range(5):
         own.train_side_by_side(nets, own.places, own.heights, 1000)
-    assert close([own.error(nets[0])], [stays], .0005) and own.error(nets[1]) < better
+    assert close([own.error(nets[0])], [stays], .001) and own.error(nets[1]) < better
 
 
 # 07b: looking inside. Ten seeds stay in these ranges; here is one of them

@@ -42,13 +42,6 @@ def test_every_answer_is_in_the_page_and_folded(built):
     assert found > 50
 
 
-def test_what_leads_on_from_a_comment_is_for_all(built):
-    page = BeautifulSoup((ROOT/'_docs'/'convolution.html').read_text('utf-8'), 'html.parser')
-    comment, leads_on = (page.find(string=re.compile(start)).find_parent(class_='answer')
-                         for start in ('With torch’s usual start', 'holds the numbers in range'))
-    assert comment and not leads_on
-
-
 def test_answer_by_keyboard_is_kept_beside_what_comes_out(reader):
     page = reader(PAGE)
     card, other = Card(page), Card(page, 1)

@@ -113,6 +113,7 @@ half precision              | Another number format @schedules; autocast @glossa
 cnn                         | convolution @glossary; A small network @convolution; @convolution
 convolutional               | convolution @glossary; A small network @convolution; @convolution
 max pooling                 | Pooling @convolution; pooling @glossary
+receptive field             | receptive field @glossary; A small network @convolution
 shifted digits              | Moved by three pixels @convolution; Shifts @convolution
 ece                         | expected_calibration_error; calibration @glossary
 png files                   | The same digits as a folder of files @a_files; Files against @a_files

@@ -104,10 +104,12 @@ class Page:
     def prose(self, cell) -> Iterator[Piece]:
         """HTML of Markdown: what comments on a guess and what asks for one belong to their cards.
 
-        Of a comment of several paragraphs the last leads on, to what all are to read."""
+        If a comment is of several paragraphs and nothing else follows in the cell, the last leads
+        on, to what all are to read."""
         comment, text, prompt = parts(cell.source)
-        if 'comments' in cell and (leads := comment.rstrip().rfind('\n\n')) > 0:
-            comment, text = comment[:leads], comment[leads:] + text
+        if 'comments' in cell and not text + prompt:
+            if (leads := comment.rstrip().rfind('\n\n')) > 0:
+                comment, text = comment[:leads], comment[leads:]
         card = cell.get('card')
         between = None if prompt else card   # text within the answers
         cards = [cell.get('comments', between), between, card]

@@ -241,7 +241,7 @@ class two_axes_gone(Choose):
 
 
 class never_smaller(Choose):
-    "The last assertion says that RMSE was never smaller than L1. Can it ever be?"
+    "On no digit here was RMSE smaller than L1. Can it ever be?"
     concept = 'distance'
     hints = ('Look at `spread` and `lumped` above: what are L1 and RMSE of each?',
              'When all differences are of one size, squaring and drawing the root changes nothing.')
