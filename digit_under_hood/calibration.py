@@ -69,8 +69,8 @@ def _stand_ins(scores, labels)->tuple[torch.Tensor, int, float]:
 
 def _temperature_parts(scores, labels, images)->tuple[dict, bytes, str]:
     "Give the data, the picture and the words of `temperature_explorer`"
-    given = {} if images is None else {'images': (images, 'floats from 0 to 1 (n, 28, 28)')}
-    check(scores=(scores, 'finite floats (n, k)'), labels=(labels, 'whole numbers (n,)'), **given)
+    check(scores=(scores, 'finite floats (n, k)'), labels=(labels, 'whole numbers (n,)'),
+          images=(images, 'floats from 0 to 1 (n, 28, 28), or None'))
     scores, labels = scores.detach().double(), labels.long()
     two = [1., fit_temperature(scores, labels)]
     rows, alone, weight = _stand_ins(scores, labels)

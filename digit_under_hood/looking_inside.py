@@ -48,7 +48,7 @@ def confident_mistakes(
     n:int|None=None,      # how many to give; None for all
 )->torch.Tensor:          # positions, the surest mistake first
     "Find the items on the wrong side of 0, farthest off first; raise `ValueError` for bad shapes"
-    check(scores=(scores, 'floats without nan (n,)'), targets=(targets, 'zeros and ones (n,)'))
-    if n is not None: check(n=(n, 'a whole number from 0'))
+    check(scores=(scores, 'floats without nan (n,)'), targets=(targets, 'zeros and ones (n,)'),
+          n=(n, 'a whole number from 0, or None'))
     wrong = ((scores > 0) != (targets == 1)).nonzero()[:, 0]
     return wrong[scores[wrong].abs().argsort(descending=True)][:n]

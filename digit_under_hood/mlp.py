@@ -24,8 +24,8 @@ def simple_net(
 )->nn.Sequential:    # takes shape (n, n_in), gives (n, n_out)
     "Build linear, ReLU, linear; raise `ValueError` for a size below 1"
     sizes = dict(n_hidden=n_hidden, n_in=n_in, n_out=n_out)
-    check(**{name: (size, 'a whole number from 1') for name, size in sizes.items()})
-    if seed is not None: check(seed=(seed, 'a whole number from 0'))
+    check(**{name: (size, 'a whole number from 1') for name, size in sizes.items()},
+          seed=(seed, 'a whole number from 0, or None'))
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None: torch.manual_seed(seed)
         return nn.Sequential(nn.Linear(n_in, n_hidden), nn.ReLU(), nn.Linear(n_hidden, n_out))

@@ -51,7 +51,7 @@ class Schedule(Callback):
         lr:Callable,                 # from the part of the fit that is done, 0 to 1, to the factor
         momentum:Callable|None=None, # from the same to the momentum; None leaves it alone
     ):
-        check(lr=(lr, 'a function'), momentum=(lr if momentum is None else momentum, 'a function'))
+        check(lr=(lr, 'a function'), momentum=(momentum, 'a function, or None'))
         self.lr, self.momentum = lr, momentum
 
     def before_fit(self, learn):

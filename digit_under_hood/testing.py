@@ -104,7 +104,6 @@ _KINDS |= {   # of all else
     'a number from 0 to below 1': lambda v: 0 <= _number(v) < 1,
     'a number from 0': lambda v: 0 <= _number(v) < inf,
     'a whole number': lambda v: isinstance(v, Integral),
-    'a whole number from 0, or None': lambda v: v is None or _whole(v) >= 0,
     'a whole number from 0': lambda v: _whole(v) >= 0,
     'a whole number from 1': lambda v: _whole(v) >= 1,
     'a size': lambda v: all(_whole(n) > 0 for n in (v if isinstance(v, tuple | list) else [v])),
@@ -154,7 +153,8 @@ def check(
     "Raise `ValueError` or `TypeError` if an argument is not as wanted: `name: got X, wants Y`"
     known = {}
     for name, (value, wants) in given.items():
-        kind, bracket, shape = wants.rstrip(',)').partition(' (')
+        if wants.endswith(', or None') and given[name][0] is None: continue
+        kind, bracket, shape = wants.removesuffix(', or None').rstrip(',)').partition(' (')
         axes, seen, tensor = shape.split(', '), dict(known), isinstance(value, torch.Tensor)
         if shape[:3] == 'as ': axes = [str(size) for size in given[shape[3:]][0].shape]
         fits = not bracket or tensor and _fits(value.shape, axes, seen)
